@@ -158,6 +158,7 @@ VERBS: dict[str, tuple[tuple[str, ...], ...]] = {
     "index save": (("{out}/index", "--without-class", "--json"),),
     "index verify": (("{out}/index", "--json"),),
     "index key": (("--out", "{out}/key"),),
+    "sweep digests": (("--out", "{out}/digests.csv"),),
     "registry show": tuple(
         (id, *more)
         for id in ("{listed}", "{seen}")
@@ -193,6 +194,9 @@ NO_WAY_OUT = {
     "watch": "says sightings, as `sightings` does",
     "read": "says sightings, as `sightings` does",
     "recheck": "says sightings, as `sightings` does",
+    "sweep list": "keys and sizes of a store, without a registry",
+    "sweep run": "its parts hold what the saved index tells of what a store holds: for an import",
+    "sweep import": "says sightings, as `sightings` does",
     "fingerprint": "of a person's own file, without a registry",
     "inspect": "of a person's own file, without a registry",
     "compare": "of a person's own files, without digests",

@@ -106,6 +106,7 @@ EXTRA_MODULES = {
     "serve": ("fastapi", "uvicorn", "argon2", "starlette", "structlog", "prometheus_client"),
     "postgresql": ("psycopg",),
     "parquet": ("pyarrow",),
+    "sweep": ("obstore",),
     "gguf": ("gguf",),
     "archives": ("libarchive",),
     "pdf": ("fpdf", "uharfbuzz"),
@@ -140,6 +141,7 @@ NEEDING = {
     ("registry", "import", "list.parquet"): "parquet",
     ("registry", "import", "list.yaml"): "yaml",
     ("report", "--out", "report.pdf"): "pdf",
+    ("sweep", "list", ".", "--out", "manifest"): "sweep",
 }
 
 

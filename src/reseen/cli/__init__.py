@@ -72,6 +72,7 @@ class Root(LazyGroup):
         "compare": ("reseen.cli.compare:compare", "Compare the weight updates of two files."),
         "check": ("reseen.cli.check:check", "Check local files against the registry."),
         "index": ("reseen.cli.index:index", "Save the registry as an index for workers."),
+        "sweep": ("reseen.cli.sweep:sweep", "Look through a hub's own storage, on many machines."),
         "registry": ("reseen.cli.registry:registry", "Import, add, show and withdraw removals."),
         "serve": ("reseen.cli.serve:serve", "Serve the review pages and the upload gate."),
         "user": ("reseen.cli.user:user", "Manage the users of the service."),

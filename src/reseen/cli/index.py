@@ -23,7 +23,30 @@ from reseen.cli.common import (
 from reseen.cli.lazy import LazyGroup
 from reseen.errors import SealError
 
+KEY_FILE = click.option(
+    "--key-file",
+    type=click.Path(path_type=Path),
+    help="The key of indexes (`reseen index key`); without it, the sealing key must be here.",
+)
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+
+
+def key_of_indexes(key_file: Path | None, db: str | None) -> bytes:
+    """The key in a file, or that of the sealing key here. Raises InputError and SealError."""
+    from reseen.match import saved
+
+    if key_file is not None:
+        with about(key_file):
+            return saved.read_key(key_file)
+    settings = settings_for(db)
+    with look_into(settings) as store:
+        keyring = keyring_if_any(store, settings)
+    if keyring is None:
+        raise SealError(
+            "there is no key here to open the index with",
+            remedy="Give --key-file, or the sealing key in RESEEN_KEY or RESEEN_KEY_FILE.",
+        )
+    return keyring.for_indexes
 
 
 @click.group(cls=LazyGroup, verbs={})
@@ -63,31 +86,14 @@ def save(folder: Path, without_class: bool, db: str | None, as_json: bool) -> No
 
 @index.command()
 @_FOLDER
-@click.option(
-    "--key-file",
-    type=click.Path(path_type=Path),
-    help="The key of indexes (`reseen index key`); without it, the sealing key must be here.",
-)
+@KEY_FILE
 @db_option
 @json_option
 def verify(folder: Path, key_file: Path | None, db: str | None, as_json: bool) -> None:
     """Verify that DIR holds, byte for byte, an index that was saved with this key."""
-    from reseen.match import saved
     from reseen.match.registry_index import RegistryIndex
 
-    if key_file is not None:
-        with about(key_file):
-            key = saved.read_key(key_file)
-    else:
-        settings = settings_for(db)
-        with look_into(settings) as store:
-            keyring = keyring_if_any(store, settings)
-        if keyring is None:
-            raise SealError(
-                "there is no key here to verify the index with",
-                remedy="Give --key-file, or the sealing key in RESEEN_KEY or RESEEN_KEY_FILE.",
-            )
-        key = keyring.for_indexes
+    key = key_of_indexes(key_file, db)
     with about(folder):
         opened = RegistryIndex.open(folder, key)
     if as_json:

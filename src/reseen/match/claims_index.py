@@ -101,6 +101,17 @@ class ClaimsIndex:
             return changed[1].lists
         return self.snapshot.list_sets[self.snapshot.lists_of[number]]
 
+    def lists_of_removals(self) -> dict[str, tuple[int, ...]]:
+        """By removal's id, all lists (by the store's numbers) that its claims are counted for: one
+        pass over all claims."""
+        found: dict[str, set[int]] = {}
+        for number, place in enumerate(self.snapshot.removal_of):
+            if not self.delta.gone[place]:
+                found.setdefault(self.snapshot.id(place), set()).update(self.lists(number))
+        for entry, claim in self.delta.claims.values():
+            found.setdefault(entry.id, set()).update(claim.lists)
+        return {id: tuple(sorted(lists)) for id, lists in found.items()}
+
     def cls(self, number: int) -> RemovalClass:
         """The class of the removal that a claim is about."""
         changed = self.delta.claims.get(number)

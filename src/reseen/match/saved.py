@@ -324,6 +324,14 @@ def open_parts(
         raise Tampered(f"the saved index cannot be read: {e.strerror}", remedy=_REMEDY) from None
 
 
+def mac_of(folder: Path) -> str:
+    """The MAC that stands with a saved index: for `open_parts`, which tells whether it is true."""
+    try:
+        return _small(folder / MAC).decode("ascii", "replace").strip()
+    except OSError as e:
+        raise Tampered(f"there is no saved index: {e.strerror}", remedy=_REMEDY) from None
+
+
 def _opened(path: Path) -> int:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     status = os.fstat(descriptor)

@@ -5,17 +5,21 @@ The line is written before anything leaves: what could not be recorded is not ha
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from reseen.records import DigestKind
+from reseen.registry import removals, to_ask
 from reseen.report import log
 from reseen.review.roles import Who
 from reseen.store import audit, audit_checkpoint
 from reseen.store.audit_checkpoint import Head
 from reseen.store.database import Store
+from reseen.store.private_files import private
 from reseen.store.sealing import Keyring
 
 
@@ -82,6 +86,38 @@ def report(
             table=what,
             locations=locations,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DigestsWritten:
+    """What a table of digests holds."""
+
+    digests: int
+    removals: int
+    class_left_out: int
+    """Digests of the class that is never read, which are not in it."""
+
+
+def digests(store: Store, out: Path, *, by: Who | None = None) -> DigestsWritten:
+    """Write the SHA-256s of the removals in force as CSV, each with its removal's id, for a join
+    with a hub's own. Of the class that is never read none is in it. Recorded before a byte is
+    written. Raises InputError."""
+    with private(out) as path:
+        with store.write() as connection:
+            found = to_ask.to_ask(connection, DigestKind.SHA256, None)
+            ids = {pk: id for id, pk in removals.pks_of(connection, found.ids(connection)).items()}
+            audit.write(
+                *(connection, "export", "digests"),
+                actor=None if by is None else by.actor,
+                digests=len(found.removals),
+                removals=len(ids),
+            )
+        with path.open("w", encoding="ascii", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(("sha256", "removal"))
+            for digest, pks in sorted(found.removals.items()):
+                rows.writerows((digest.hex(), ids[pk]) for pk in sorted(pks))
+    return DigestsWritten(len(found.removals), len(ids), found.never_sent)
 
 
 def _record(store: Store, by: Who | None, part: AuditPart, format: str) -> None:

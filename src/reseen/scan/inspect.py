@@ -119,6 +119,8 @@ def wants_reading(
         return False  # it is read with its archive, or not at all
     if forbids(known, artifact):
         return False
+    if options.whole:
+        return True
     if before.full:
         before = replace(UNREAD, claims=before.claims)
     header = before.container is not None
@@ -328,7 +330,7 @@ def _wants_all(
     artifact: Artifact,
     inside: Inside,
 ) -> bool:
-    if matches and options.confirm is Confirm.FULL:
+    if options.whole or (matches and options.confirm is Confirm.FULL):
         return True
     if matches and confirmed is not Confirmed.DOUBTFUL:
         return False

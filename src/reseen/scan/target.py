@@ -126,6 +126,9 @@ class Options:
     """Also look for edited and altered copies: read the header of what could hold a removal's
     tensors, all of what has a removal's data size or layout, and, where removals have sketches, as
     much of what looks like weights as tells whether it is like one. `confirm` none turns it off."""
+    whole: bool = False
+    """Read every byte of each file, whatever it is: for a hub's own storage, where that is cheap.
+    Larger ones than `max_artifact_bytes` excepted."""
     max_artifact_bytes: int = 8 << 30
     """Bytes of one artifact that is read in full; a larger one is a problem with a reason."""
     max_visit_bytes: int = 64 << 30

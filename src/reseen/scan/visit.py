@@ -22,13 +22,14 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import content, text
 from reseen.observed.blind_spots import ORDINARY
 from reseen.observed.readings import UNREAD, File
-from reseen.records import Artifact, BlindSpot, Confirmed, Match, Problem, Repository
+from reseen.records import Artifact, Confirmed, Match, Problem, Repository
 from reseen.registry import never_read
 from reseen.registry.never_read import forbids
-from reseen.scan import archive_at_hub, archived, inspect, priorities, shards_at_hub
+from reseen.scan import archived, inspect, priorities, shards_at_hub
 from reseen.scan.context import ReadContext
-from reseen.scan.inspect import ArtifactResult, conclude, read, wants_reading
+from reseen.scan.inspect import ArtifactResult, conclude, wants_reading
 from reseen.scan.read_result import NOT_READ, ReadResult, blindness, where
+from reseen.scan.read_through import read_through
 from reseen.scan.shards_at_hub import ShardSet
 from reseen.scan.target import Confirm, Options
 
@@ -334,15 +335,7 @@ async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, 
 
     async def reader() -> None:
         for each, (artifact, matched) in left:
-            try:
-                with bulkhead():
-                    outcome = await read(context, artifact, matched)
-                    if context.options.edited and archive_at_hub.is_one(outcome):
-                        outcome = await archive_at_hub.read_members(context, artifact, outcome)
-                    outcomes[each] = outcome
-            except FileError as e:
-                problem = Problem(where(artifact), str(e), e.remedy)
-                outcomes[each] = ReadResult(problem=problem, unread=BlindSpot(e.code, str(e)))
+            outcomes[each] = await read_through(context, artifact, matched)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(context.options.readers, len(files.wanted))):

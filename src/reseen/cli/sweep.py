@@ -1,0 +1,346 @@
+"""`reseen sweep`: a hub's own storage looked through by a manifest, without a database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reseen.cli.common import (
+    about,
+    count,
+    db_option,
+    emit,
+    keyring_if_any,
+    note,
+    on_terminal,
+    open_store,
+    say,
+    settings_for,
+    size_text,
+)
+from reseen.cli.exit_codes import ExitCode, finish, tell
+from reseen.cli.hub import Output, as_value, output_options
+from reseen.cli.index import KEY_FILE, key_of_indexes
+from reseen.cli.lazy import LazyGroup
+from reseen.errors import InputError, SealError
+
+if TYPE_CHECKING:
+    from reseen.scan.sweep.processes import SweepSource
+    from reseen.scan.sweep.run import SweepWork, Swept
+    from reseen.scan.sweep.taken import KeyPlaces, SweepTaken
+    from reseen.settings import Settings
+
+_SHARD = re.compile(r"([0-9]{1,7})/([0-9]{1,7})")
+_HUB_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_DIR = click.Path(path_type=Path)
+_STATUS = {
+    "match": "with a removal",
+    "clear": "without",
+    "by-digests": "judged by their digests alone",
+    "not-judged": "not judged: damaged, or of a form that is not read",
+    "unread": "not read, or not as far as was asked",
+}
+
+
+@click.group(cls=LazyGroup, verbs={})
+def sweep() -> None:
+    """A hub's own storage: list it, run over it in parts on any machines, import what was found."""
+
+
+@sweep.command("list")
+@click.argument("store", metavar="URL")
+@click.option("--out", type=_DIR, required=True, help="The manifest to write, as Parquet.")
+def list_store(store: str, out: Path) -> None:
+    """Write a manifest of what lies in a store: s3://, gs://, az://, file:// or a folder.
+
+    It has no checksums, which no store states as the files' own: take the manifest from the hub's
+    database where that has them.
+    """
+    from reseen.scan.sweep.listing import write_listing
+
+    with about(store):
+        found = write_listing(store, out)
+    note(f"{count(found, 'object')}: {out}")
+
+
+@sweep.command("digests")
+@click.option("--out", type=_DIR, required=True, help="The CSV to write; yours alone (0600).")
+@db_option
+def write_digests(out: Path, db: str | None) -> None:
+    """Write the registry's SHA-256s, for a join with those that a hub's own database has.
+
+    Two columns, sha256 and removal, and no name. Digests of the class that is never read are not
+    in it. This is recorded in the audit log as an export of digests.
+    """
+    from reseen.operations import exports
+
+    with open_store(settings_for(db)) as store:
+        made = exports.digests(store, out)
+    note(f"{count(made.digests, 'digest')} of {count(made.removals, 'removal')}: {out}")
+    if made.class_left_out:
+        note(f"  {made.class_left_out:,} more are of the class that is never read: not in it")
+    note("This was recorded as an export of digests.")
+
+
+def _work(jobs: int | None, reads: int, part_rows: int, shard: str) -> SweepWork:
+    from reseen.scan.sweep.run import SweepWork, default_jobs
+
+    parted = _SHARD.fullmatch(shard)
+    if parted is None:
+        raise InputError(f"{shard[:40]!r} is no shard", remedy="Write --shard 1/4, up to 4/4.")
+    of = (int(parted[1]), int(parted[2]))
+    return SweepWork(jobs or default_jobs(), reads, part_rows, of)
+
+
+def _work_options(command: Any) -> Any:
+    """How the work is spread: the verb's `work`."""
+    return as_value(
+        "work",
+        _work,
+        click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core."),
+        click.option(
+            "--reads",
+            type=click.IntRange(1, 1024),
+            default=64,
+            show_default=True,
+            help="Files that each process reads at the same time.",
+        ),
+        click.option(
+            "--part-rows",
+            type=click.IntRange(1, 1_000_000),
+            default=10_000,
+            show_default=True,
+            help="Rows of a part: what is lost at a kill, at most, for each process.",
+        ),
+        click.option(
+            "--shard", metavar="I/N", default="1/1", show_default=True, help="Which of how many."
+        ),
+    )(command)
+
+
+def _source(
+    index: Path, key_file: Path | None, store: str, out: Path, db: str | None
+) -> SweepSource:
+    from reseen.scan.sweep.processes import SweepSource
+
+    return SweepSource(index, key_of_indexes(key_file, db), store, out)
+
+
+def _source_options(command: Any) -> Any:
+    """What is read, by what, and where the parts go: the verb's `source`."""
+    return as_value(
+        "source",
+        _source,
+        click.option(
+            "--index", type=_DIR, required=True, help="The index that `reseen index save` wrote."
+        ),
+        KEY_FILE,
+        click.option(
+            "--store",
+            metavar="URL",
+            required=True,
+            help="Where the objects are: s3://, gs://, az://, file:// or a folder.",
+        ),
+        click.option("--out", type=_DIR, required=True, help="The folder for the parts."),
+        db_option,
+    )(command)
+
+
+@sweep.command("run")
+@click.argument("manifest", type=_DIR)
+@_source_options
+@click.option(
+    "--confirm",
+    type=click.Choice(["none", "header", "full"]),
+    default="header",
+    show_default=True,
+    help="none: the manifest's checksums alone. header: a known checksum is enough, and of the "
+    "others what tells an altered copy is read. full: every byte of every file.",
+)
+@_work_options
+@click.option("--unread-again", is_flag=True, help="Do parts again in which rows were not read.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when a removed model was found.")
+@output_options
+def run_shard(
+    manifest: Path,
+    source: SweepSource,
+    confirm: str,
+    work: SweepWork,
+    unread_again: bool,
+    exit_code: bool,
+    output: Output,
+) -> None:
+    """Look through the objects that MANIFEST names, or a share of them.
+
+    MANIFEST is Parquet or CSV with the columns key and size and, where known, sha256 and xet. It
+    needs no database. Stop it at any moment: the same command goes on where it was, and parts that
+    other machines did are not done again.
+    """
+    from reseen.scan.sweep.examiner import Depth
+    from reseen.scan.sweep.run import SweepAsked, run
+
+    asked = SweepAsked(manifest, source, Depth(confirm), work, unread_again)
+    with _bar("rows", output) as bar:
+        done = run(asked, lambda swept, rows: bar(swept.rows, rows))
+    _say_swept(done, output)
+    if exit_code and done.counts["match"]:
+        tell(ExitCode.MATCH)
+    finish(ExitCode.DONE if done.is_whole else ExitCode.PART)
+
+
+def _say_swept(done: Swept, output: Output) -> None:
+    if output.as_json:
+        emit(
+            {
+                "parts": done.parts,
+                "new": done.new,
+                "rows": done.rows,
+                "counts": dict(done.counts),
+                "bytes_read": done.bytes_read,
+            }
+        )
+        return
+    before = done.parts - done.new
+    say(
+        f"{count(done.rows, 'row')} in {count(done.parts, 'part')}"
+        f"{f', {before:,} of them done before' if before else ''}; "
+        f"{size_text(done.bytes_read)} of files read"
+    )
+    _say_counts(done.counts)
+    if not output.quiet:
+        note("Next, where the registry is: reseen sweep import")
+
+
+def _say_counts(counts: Mapping[str, int]) -> None:
+    for status, words in _STATUS.items():
+        if counts.get(status):
+            say(f"  {counts[status]:,} {words}")
+
+
+def _places(settings: Settings, hub_name: str, steps: int) -> KeyPlaces:
+    """What the keys are places of: a hub of the settings, or one that has no pages."""
+    from reseen.hubs.kinds import hub_named, stored_name
+    from reseen.scan.sweep.taken import KeyPlaces
+
+    name = hub_name.strip().lower()
+    if not _HUB_NAME.fullmatch(name):
+        raise InputError(
+            f"{hub_name[:80]!r} is no name of a hub",
+            remedy="Write letters, digits, dots and hyphens.",
+        )
+    try:
+        return KeyPlaces(stored_name(hub_named(name, settings)), steps)
+    except InputError:
+        return KeyPlaces(f"storage+{name}", steps)
+
+
+@sweep.command("import")
+@click.argument("folder", metavar="DIR", type=_DIR)
+@click.option(
+    "--hub-name",
+    required=True,
+    help="Whose storage it is: a hub of the settings, or any other name.",
+)
+@click.option(
+    "--repository-steps",
+    type=click.IntRange(0, 10),
+    default=2,
+    show_default=True,
+    help="So many leading steps of a key are the repository (OWNER/NAME), the rest is the path.",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when a removed model was found.")
+@db_option
+@output_options
+def import_parts(
+    folder: Path,
+    hub_name: str,
+    repository_steps: int,
+    exit_code: bool,
+    db: str | None,
+    output: Output,
+) -> None:
+    """Take what `reseen sweep run` found into the registry's store: sightings, and their cases.
+
+    Each part is taken once, however often this is called. Parts that are damaged, written with
+    another key, or by the index of another registry are refused, and nothing is taken.
+    """
+    from reseen.operations import sweeps
+
+    settings = settings_for(db)
+    places = _places(settings, hub_name, repository_steps)
+    with open_store(settings) as store:
+        keyring = keyring_if_any(store, settings)
+        if keyring is None:
+            raise SealError(
+                "there is no key here to verify the parts with",
+                remedy="Give the sealing key in RESEEN_KEY or RESEEN_KEY_FILE.",
+            )
+        with about(folder), _bar("parts", output) as bar:
+            done = sweeps.take(store, keyring, folder, places, bar)
+    _say_taken(done, output)
+    if exit_code and any(one.rung.on_ladder for one in done.sightings):
+        tell(ExitCode.MATCH)
+    bad = done.counts["unread"] + done.counts["not-judged"]
+    finish(ExitCode.PART if bad or done.missing else ExitCode.DONE)
+
+
+def _say_taken(done: SweepTaken, output: Output) -> None:
+    from reseen.cli.progress import show_sighting
+
+    for sighting in done.sightings:
+        show_sighting(sighting, as_json=output.as_json)
+    if output.as_json:
+        emit(
+            {
+                "scan": done.scan,
+                "new": done.new,
+                "before": done.before,
+                "missing": done.missing,
+                "rows": done.rows,
+                "counts": dict(done.counts),
+                "new_sightings": len(done.sightings),
+            }
+        )
+        return
+    if output.quiet:
+        return
+    if not done.new:
+        note("Nothing new: these parts were imported before.")
+    else:
+        before = f", {done.before:,} more were imported before" if done.before else ""
+        note(f"{count(done.new, 'part')} with {count(done.rows, 'row')}{before}")
+        note(f"{count(len(done.sightings), 'new sighting')}")
+    if done.missing:
+        note(f"{count(done.missing, 'part')} of this sweep are not here: run the other shards.")
+
+
+@contextmanager
+def _bar(what: str, output: Output) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, told of how many of how many; elsewhere nothing."""
+    if output.silent or not on_terminal():
+        yield lambda done, every: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    with Progress(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as live:
+        task = live.add_task(what, total=None)
+        yield lambda done, every: live.update(task, completed=done, total=every)

@@ -1,0 +1,226 @@
+"""A hub's own storage as a hub: S3, GCS, Azure, or a folder, through obstore (the extra `sweep`).
+
+What comes in: an address (`s3://bucket/prefix`, `gs://`, `az://`, `file://`) or a folder's path,
+and keys, which stand as the artifacts' paths. What goes out: ranges of objects, and what lies
+there, listed piece by piece. Credentials are the environment's, as the makers of the store name
+them (https://developmentseed.org/obstore/latest/authentication/). It has no repositories and no
+versions. No error holds a key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing, InputError
+from reseen.files.source import Range
+from reseen.hubs.hub import (
+    Abilities,
+    FilesPage,
+    RepositoryPage,
+    Revisions,
+    Usage,
+    WantedRepositories,
+)
+from reseen.records import Artifact, DigestKind, Repository, RepoType
+
+if TYPE_CHECKING:
+    from obstore.store import LocalStore, RetryConfig
+    from obstore.store import ObjectStore as AnyStore
+
+SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
+"""Of stores that are no folder."""
+HUB = "storage"
+"""What artifacts say of where they stand, until it is said whose storage it is."""
+_RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
+_CHUNK = 8 << 20
+"""Bytes that are asked for at once of a whole object: they come within the client's 30 seconds."""
+_PAGE = 1_000
+_ABILITIES = Abilities(
+    lists=False,
+    refs=False,
+    history=False,
+    ranges=True,
+    sizes=True,
+    digests=frozenset({DigestKind.SHA256, DigestKind.XET}),
+)
+
+
+def artifact_at(key: str, size: int | None) -> Artifact:
+    """An object of a store."""
+    return Artifact(HUB, RepoType.MODEL, "", "", None, key, size)
+
+
+class ObjectStore:
+    """Implements `hubs.hub.Hub`. Raises InputError for what is no address of a store."""
+
+    def __init__(self, address: str) -> None:
+        self._usage = Usage()
+        self._folder: Path | None = None
+        self._store: AnyStore | LocalStore
+        try:
+            from obstore.store import LocalStore, from_url
+        except ImportError:
+            raise InputError(
+                "reading object stores needs obstore, which is not installed",
+                remedy="pip install 'reseen[sweep]'",
+            ) from None
+        scheme = address.partition("://")[0] if "://" in address else ""
+        if scheme in SCHEMES:
+            try:
+                # Without options for its client: with them it would not look at AWS_ALLOW_HTTP.
+                self._store = from_url(address, retry_config=_RETRIES)
+            except Exception as e:  # noqa: BLE001 (each store has errors of its own)
+                raise InputError(
+                    f"the store cannot be opened: {type(e).__name__}",
+                    remedy="Write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or "
+                    "az://CONTAINER/PREFIX, and give the credentials in the environment.",
+                ) from None
+            return
+        if scheme not in ("", "file"):
+            raise InputError(
+                f"{scheme[:20]!r} is no kind of store that is read here",
+                remedy=f"Known are file, {', '.join(SCHEMES)}, and a folder's path.",
+            )
+        folder = Path(unquote(urlsplit(address).path) if scheme else address)
+        if not folder.is_dir():
+            raise InputError(
+                "there is no such folder", remedy="Check the path, and that it may be read."
+            )
+        self._folder = folder.resolve()
+        self._store = LocalStore(prefix=self._folder)
+
+    @property
+    def name(self) -> str:
+        return HUB
+
+    @property
+    def abilities(self) -> Abilities:
+        return _ABILITIES
+
+    @property
+    def usage(self) -> Usage:
+        return self._usage
+
+    async def list_repositories(
+        self, wanted: WantedRepositories, cursor: str | None
+    ) -> RepositoryPage:
+        """None: a store has keys only."""
+        return RepositoryPage((), None)
+
+    async def repository(self, type: RepoType, repo: str) -> Repository:
+        raise HubMissing("a store has no repositories")
+
+    async def refs(self, type: RepoType, repo: str) -> Revisions:
+        raise HubMissing("a store has no branches")
+
+    async def revisions(self, type: RepoType, repo: str) -> Revisions:
+        raise HubMissing("a store has no versions")
+
+    async def list_files(
+        self, type: RepoType, repo: str, revision: str, ref: str | None
+    ) -> AsyncIterator[FilesPage]:
+        """Every object, a thousand at a time; nothing is held. It states no digest: what a store
+        calls `ETag` is none of a file's."""
+        try:
+            async for page in self._store.list(chunk_size=_PAGE):
+                self._usage.requests += 1
+                yield FilesPage(tuple(artifact_at(str(o["path"]), int(o["size"])) for o in page))
+        except Exception as e:  # noqa: BLE001 (each store has errors of its own)
+            raise _said(e) from None
+
+    async def read(self, artifact: Artifact, wanted: Range) -> bytes:
+        """Raises HubGarbage too where the object has another length than is said of it."""
+        from obstore import get_async
+
+        key, length = artifact.path, wanted.length
+        if length <= 0:
+            return b""
+        self._check(key)
+        self._usage.requests += 1
+        bounds = (wanted.start, wanted.start + length)
+        try:
+            got = await get_async(self._store, key, options={"range": bounds})
+            data = bytes(await got.bytes_async())[:length]
+            size = int(got.meta["size"])
+        except (FileNotFoundError, PermissionError) as e:
+            raise _said(e) from None
+        except Exception as e:  # noqa: BLE001 (each store has errors of its own)
+            # No store says in one way that a range lies behind the end.
+            size, data = await self._size(key), b""
+            if wanted.start < size:
+                raise _said(e) from None
+        if artifact.size is not None and artifact.size != size:
+            raise HubGarbage(_OTHER_LENGTH)
+        self._usage.bytes_read += len(data)
+        return data
+
+    async def stream(self, artifact: Artifact, limit: int) -> AsyncIterator[bytes]:
+        came = 0
+        while data := await self.read(artifact, Range(came, _CHUNK)):
+            came += len(data)
+            if came > limit:
+                raise HubGarbage(_OTHER_LENGTH)
+            yield data
+            if len(data) < _CHUNK:
+                return
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    async def ask_if_there(self) -> None:
+        """Raises HubBusy where it does not answer at all; that it refuses, or has no such object,
+        is an answer."""
+        try:
+            await self.read(artifact_at("reseen-asks-whether-the-store-answers", None), Range(0, 1))
+        except HubBusy:
+            raise
+        except HubError:
+            pass
+
+    async def _size(self, key: str) -> int:
+        from obstore import head_async
+
+        try:
+            return int((await head_async(self._store, key))["size"])
+        except Exception as e:  # noqa: BLE001 (each store has errors of its own)
+            raise _said(e) from None
+
+    def _check(self, key: str) -> None:
+        """Nothing outside a folder is read through a link."""
+        if self._folder is None:
+            return
+        try:
+            real = Path(os.path.realpath(self._folder / key, strict=True))
+        except (OSError, ValueError):
+            return  # the store says it in its own way
+        if not real.is_relative_to(self._folder):
+            raise HubError("the key leads out of the folder; not followed")
+
+
+_OTHER_LENGTH = "the object has another length than is said of it"
+
+
+def _said(error: Exception) -> HubError:
+    """What went wrong, without the key and the address, which the store's own words hold."""
+    from obstore import exceptions as theirs
+
+    if isinstance(error, HubError):
+        return error
+    refused = (theirs.PermissionDeniedError, theirs.UnauthenticatedError, PermissionError)
+    match error:
+        case FileNotFoundError():
+            return HubMissing("there is no such object")
+        case theirs.InvalidPathError() | ValueError():
+            return HubError("the key is no path that the store knows")
+        case _ if isinstance(error, refused):
+            # Of this object: others may be read.
+            return HubError(
+                "the store refuses it", remedy="Check the credentials and what they may read."
+            )
+        case _:
+            return HubBusy(f"the store did not answer ({type(error).__name__})")

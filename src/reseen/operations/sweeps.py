@@ -1,0 +1,33 @@
+"""Parts of a sweep are imported, and what follows: cases, learning, the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from reseen.observed import sightings
+from reseen.operations import scans
+from reseen.scan.sweep import taken
+from reseen.scan.sweep.taken import KeyPlaces, SweepTaken
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+
+def take(
+    store: Store,
+    keyring: Keyring,
+    folder: Path,
+    places: KeyPlaces,
+    report: Callable[[int, int], None] | None = None,
+) -> SweepTaken:
+    """Take the parts in a folder that `reseen sweep run` wrote, each once. Raises InputError and
+    Tampered: then nothing was taken."""
+    since = scans.begin(store)
+    try:
+        done = taken.take(store, keyring.for_indexes, folder, places, report)
+    finally:
+        followed = scans.end(store, since)
+    with store.read() as connection:
+        more = tuple(sightings.by_id(connection, id) for id in followed.parts)
+    return replace(done, sightings=(*done.sightings, *more))

@@ -1,0 +1,237 @@
+"""The examiner: rows of a manifest in, one row for each out, as Arrow record batches.
+
+What comes in: keys of objects with their sizes and the checksums that are known of them, the saved
+index, a store. What goes out, for every row: what it is, and why nothing is said of it where it was
+not judged. A checksum that the registry knows is enough at the default depth: nothing of that file
+is read. No database is asked. Batches are independent of each other: the same batch always gives
+the same answer, on whatever machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from functools import cached_property
+from multiprocessing.synchronize import Event
+from typing import TYPE_CHECKING, Any
+
+from reseen.errors import FileError, bulkhead
+from reseen.hubs.object_store import ObjectStore
+from reseen.match.registry_index import RegistryIndex
+from reseen.observed.artifacts import ENDED, Inspection
+from reseen.observed.readings import UNREAD as NEVER_LOOKED
+from reseen.records import Artifact, Confirmed, DigestKind, Match, Rung
+from reseen.scan import archived, inspect
+from reseen.scan.budget import Allowance, Budget
+from reseen.scan.context import ReadContext
+from reseen.scan.inspect import ArtifactResult, conclude, wants_reading
+from reseen.scan.read_result import NOT_READ, ReadResult
+from reseen.scan.read_through import read_through
+from reseen.scan.sweep.carried import packed
+from reseen.scan.sweep.columns import ManifestRow, RowStatus, batch_of, row_of, rows_of
+from reseen.scan.target import Confirm, Options
+
+if TYPE_CHECKING:
+    import pyarrow
+
+READS = 64
+"""Files of a batch that are read at the same time."""
+_SILENT = 16
+"""Files one after another that the store did not answer for, before it is asked whether it is
+there."""
+_PER_FILE = 64 << 30
+_WORST = (RowStatus.CLEAR, RowStatus.BY_DIGESTS, RowStatus.NOT_JUDGED, RowStatus.UNREAD)
+"""Of a file and those in it, what is said of the row: the last of these."""
+
+
+class Depth(StrEnum):
+    """How far a sweep reads."""
+
+    NONE = "none"
+    """Nothing is read: the manifest's checksums are all there is."""
+    HEADER = "header"
+    """A known checksum is enough; of the others what tells an altered copy (the default)."""
+    FULL = "full"
+    """Every byte of every file, but of the class that is never read."""
+
+
+_OPTIONS = {
+    Depth.NONE: Options(confirm=Confirm.NONE, follow=False, background=0),
+    Depth.HEADER: Options(confirm=Confirm.HEADER, follow=False, background=0),
+    Depth.FULL: Options(confirm=Confirm.FULL, follow=False, background=0, whole=True),
+}
+
+
+class SweepStopped(Exception):
+    """Nothing more is wanted."""
+
+
+class Examiner:
+    """An index and a store, opened once, and any number of batches."""
+
+    def __init__(
+        self,
+        known: RegistryIndex,
+        store: ObjectStore,
+        depth: Depth,
+        reads: int = READS,
+        stop: Event | None = None,
+    ) -> None:
+        self._known, self._store, self._depth, self._reads = known, store, depth, reads
+        self._stop = stop
+        self._silent = 0
+
+    @cached_property
+    def _lists(self) -> dict[str, tuple[int, ...]]:
+        return self._known.lists_of_removals()
+
+    def __call__(self, batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+        """Exactly one row for each row that comes in, in that order. Raises HubBusy when the store
+        does not answer at all, and SweepStopped."""
+        return batch_of(asyncio.run(self._all(rows_of(batch))))
+
+    async def _all(self, rows: Sequence[ManifestRow]) -> list[dict[str, Any]]:
+        done: list[dict[str, Any]] = [{} for _ in rows]
+        left = iter(enumerate(rows))
+
+        async def some() -> None:
+            for number, row in left:
+                if self._stop is not None and self._stop.is_set():
+                    raise SweepStopped
+                done[number] = await self._one(row)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._reads, len(rows))):
+                    group.create_task(some())
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # one is enough: the store is away, or we stop
+        return done
+
+    async def _one(self, row: ManifestRow) -> dict[str, Any]:
+        if row.trouble is not None:
+            return row_of(row.artifact, RowStatus.UNREAD, row.trouble)
+        budget = Budget(_PER_FILE, Allowance(_PER_FILE))
+        context = ReadContext(self._store, self._known, _OPTIONS[self._depth], budget)
+        what = NOT_READ
+        try:
+            with bulkhead():
+                matches = self._known.match(row.artifact)
+                if self._reads_it(row.artifact, matches):
+                    what = await read_through(context, row.artifact, matches)
+                    await self._heard(what)
+                return self._told(self._found(row.artifact, matches, what), budget.total)
+        except FileError as e:
+            return {
+                **row_of(row.artifact, RowStatus.NOT_JUDGED, str(e)),
+                "bytes_read": budget.total,
+            }
+
+    def _reads_it(self, artifact: Artifact, matches: tuple[Match, ...]) -> bool:
+        if matches and self._depth is not Depth.FULL:
+            return False
+        options = _OPTIONS[self._depth]
+        return wants_reading(artifact, matches, NEVER_LOOKED, self._known, options)
+
+    async def _heard(self, what: ReadResult) -> None:
+        """Count files that the store did not answer for. Raises HubBusy when it is away."""
+        self._silent = self._silent + 1 if what.busy else 0
+        if self._silent >= _SILENT:
+            await self._store.ask_if_there()
+            self._silent = 0
+
+    def _found(
+        self, artifact: Artifact, matches: tuple[Match, ...], what: ReadResult
+    ) -> list[tuple[ArtifactResult, ReadResult]]:
+        """The file, and those in it where it is an archive, each with what reading it told."""
+        whole = conclude(artifact, matches, self._known, what)
+        return [(whole, what), *archived.results(artifact, what.members, self._known)]
+
+    def _told(self, every: list[tuple[ArtifactResult, ReadResult]], read: int) -> dict[str, Any]:
+        found = [one for one, _ in every]
+        artifact, what = found[0].artifact, every[0][1]
+        best = max((m for one in found for m in _standing(one)), key=_strength, default=None)
+        said = (self._status(one.artifact, each) for one, each in every)
+        status, reason = max(said, key=lambda each: _WORST.index(each[0]))
+        if best is not None and status is not RowStatus.UNREAD:
+            status, reason = RowStatus.MATCH, None
+        row = row_of(artifact, status, reason)
+        row["bytes_read"] = read
+        row["sha256"] = row["sha256"] if what.inspection is None else _sha256(what.inspection, row)
+        if best is not None:
+            top = max(best.evidence, key=lambda e: (e.rung, e.figures.get("cosine", 0)))
+            score = top.figures.get("cosine", top.figures.get("share"))
+            row |= {
+                "removal": best.removal,
+                "list_id": " ".join(map(str, self._lists.get(best.removal, ()))),
+                "rung": top.rung.label,
+                "relation": top.figures.get("relation"),
+                "score": None if score is None else round(float(score), 4),
+            }
+        if any(one.matches or one.hints for one in found):
+            row["found"] = packed(found)
+        return row
+
+    def _status(self, artifact: Artifact, what: ReadResult) -> tuple[RowStatus, str | None]:
+        """What is said of a row in which no removal stands, or beside one."""
+        if what.confirmed is Confirmed.CONTRADICTED:
+            return RowStatus.CLEAR, "every byte was read: the manifest's checksum is false"
+        if what.problem is not None:
+            return RowStatus.UNREAD, what.problem.reason
+        if what.unread is not None or what.skipped is not None:
+            return RowStatus.UNREAD, str(what.unread or what.skipped)
+        if what.is_damaged:
+            seen = what.inspection
+            said = "; ".join(str(spot) for spot in what.troubles)
+            return RowStatus.NOT_JUDGED, said or (None if seen is None else seen.problem)
+        if what.troubles:
+            return RowStatus.BY_DIGESTS, "; ".join(str(spot) for spot in what.troubles)
+        if what is NOT_READ:
+            return self._not_read(artifact)
+        return RowStatus.CLEAR, None
+
+    def _not_read(self, artifact: Artifact) -> tuple[RowStatus, str | None]:
+        if self._depth is Depth.NONE:
+            if artifact.content is None:
+                return (
+                    RowStatus.UNREAD,
+                    "the manifest gives no checksum, and nothing was to be read",
+                )
+            return RowStatus.BY_DIGESTS, "nothing was to be read"
+        if inspect.is_plausible(artifact, self._known) and inspect.is_named_otherwise(artifact):
+            return RowStatus.BY_DIGESTS, "named as no weights: not read for altered copies"
+        return RowStatus.CLEAR, None
+
+
+def examine(
+    batch: pyarrow.RecordBatch, index: RegistryIndex, store: ObjectStore, depth: Depth
+) -> pyarrow.RecordBatch:
+    """One batch of a manifest: as `Examiner`, which opens nothing twice."""
+    return Examiner(index, store, depth)(batch)
+
+
+def _standing(one: ArtifactResult) -> list[Match]:
+    """Its matches, without what reading proved false."""
+    if one.confirmed is not Confirmed.CONTRADICTED:
+        return list(one.matches)
+    false = (Rung.DECLARED, Rung.POINTER)
+    kept = [
+        replace(m, evidence=tuple(e for e in m.evidence if e.rung not in false))
+        for m in one.matches
+    ]
+    return [match for match in kept if match.evidence and match.rung > Rung.HINT]
+
+
+def _sha256(seen: Inspection, row: Mapping[str, Any]) -> str | None:
+    """As it was read; of the class that is never read as the manifest has it, or not."""
+    read = next((each.hex for each in seen.digests if each.kind is DigestKind.SHA256), None)
+    stated: str | None = row["sha256"]
+    return stated if read is None or seen.problem == ENDED else read
+
+
+def _strength(match: Match) -> tuple[int, float, str]:
+    """Of several removals in one file, which the row names; the others stand in `found`."""
+    scores = [float(e.figures.get("cosine", e.figures.get("share", 0))) for e in match.evidence]
+    return int(match.rung), max(scores), match.removal

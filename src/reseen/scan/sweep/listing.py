@@ -1,0 +1,51 @@
+"""A manifest of what lies in a store, written while it is listed: nothing is held.
+
+What comes in: a store's address. What goes out: a Parquet file with a key and a size for each
+object, in groups of rows that later readers can begin at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from reseen.errors import InputError
+from reseen.hubs.object_store import ObjectStore
+from reseen.records import Artifact, RepoType
+from reseen.store.private_files import private
+
+_GROUP = 100_000
+
+
+def write_listing(store: str, out: Path) -> int:
+    """Write it, for its owner alone; how many objects. Raises InputError and HubError."""
+    opened = ObjectStore(store)
+    with private(out) as path:
+        return asyncio.run(_write(opened, path))
+
+
+async def _write(store: ObjectStore, path: Path) -> int:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise InputError(
+            "writing a manifest needs pyarrow, which is not installed",
+            remedy="pip install 'reseen[sweep]'",
+        ) from None
+    schema = pyarrow.schema([("key", pyarrow.string()), ("size", pyarrow.int64())])
+    count, held = 0, list[Artifact]()
+    with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+
+        def put() -> None:
+            keys, sizes = [each.path for each in held], [each.size for each in held]
+            writer.write_table(pyarrow.table([keys, sizes], schema=schema))
+            held.clear()
+
+        async for page in store.list_files(RepoType.MODEL, "", "", None):
+            held += page.artifacts
+            count += len(page.artifacts)
+            if len(held) >= _GROUP:
+                put()
+        put()
+    return count

@@ -1,0 +1,131 @@
+"""`reseen sweep`: a store is listed, looked through without a database, and imported."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from tests import removals_made
+from tests.match import updates
+from tests.scan.stored import make_tree
+
+from reseen.cli import cli
+from reseen.records import Names
+from reseen.settings import Settings
+from reseen.store.database import Store
+from reseen.store.sealing import Keyring
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A registry with one removal, its saved index and key, and a storage."""
+    monkeypatch.setenv("RESEEN_HOME", str(tmp_path))
+    monkeypatch.setenv("RESEEN_KEY", "ab" * 32)
+    settings = Settings.from_environment()
+    with Store(settings.db) as store:
+        keyring = Keyring.for_store(store, settings, create=True)
+        assert keyring is not None
+        file = updates.sketched(updates.REMOVED)
+        new = removals_made.NewRemoval("sample", None, None, Names(name="Sample"), (file,))
+        with store.write() as connection:
+            removals_made.insert(connection, keyring, [new])
+    make_tree(tmp_path / "store")
+    assert reseen("index", "save", tmp_path / "index")[0] == 0
+    assert reseen("index", "key", "--out", tmp_path / "key")[0] == 0
+    return tmp_path
+
+
+def reseen(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, [str(each) for each in arguments])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        return 2, str(done.exception)
+    return done.exit_code, done.output
+
+
+def run(home: Path, *more: object, manifest: str = "manifest") -> tuple[int, str]:
+    given = ("--index", home / "index", "--key-file", home / "key", "--store", home / "store")
+    out = () if "--out" in more else ("--out", home / "out")
+    return reseen("sweep", "run", home / manifest, *given, *out, "--jobs", 1, *more)
+
+
+def of_json(said: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+
+
+def test_from_a_listing_to_sightings(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reseen("sweep", "list", home / "store", "--out", home / "manifest")[0] == 0
+    # As on a worker: no database, no sealing key.
+    with monkeypatch.context() as worker:
+        worker.delenv("RESEEN_KEY")
+        worker.setenv("RESEEN_HOME", str(home / "elsewhere"))
+        code, said = run(home, "--confirm", "full", "--exit-code")
+        assert code == 1, said
+        assert "13 rows in 1 part" in said
+        code, said = run(home, "--confirm", "full", "--json")
+        assert code == 3, "a damaged file was not judged"
+        (told,) = of_json(said)
+        assert (told["parts"], told["new"], told["rows"]) == (1, 0, 13)
+        assert told["counts"]["match"] == 5
+        assert not (home / "elsewhere").exists()
+    code, said = reseen("sweep", "import", home / "out", "--hub-name", "Acme", "--json")
+    assert code == 3, said
+    *found, told = of_json(said)
+    assert told["new_sightings"] == len(found) == 5
+    assert {one["hub"] for one in found} == {"storage+acme"}
+    assert {one["repo"] for one in found} == {"someone/test"}
+    code, said = reseen("sweep", "import", home / "out", "--hub-name", "acme", "--exit-code")
+    assert code == 0
+    assert "imported before" in said
+    assert "storage+acme" in reseen("sightings")[1]
+
+
+def test_a_hub_of_the_settings_has_its_pages(home: Path) -> None:
+    reseen("sweep", "list", home / "store", "--out", home / "manifest")
+    run(home)
+    _, said = reseen("sweep", "import", home / "out", "--hub-name", "hf", "--json")
+    assert {one.get("hub") for one in of_json(said)[:-1]} == {"huggingface.co"}
+
+
+def test_rows_that_could_not_be_read_end_with_3_and_are_said(home: Path) -> None:
+    (home / "manifest.csv").write_text("key,size\ngone.bin,9000\nsomeone/test/notes.txt,8000\n")
+    code, said = run(home, manifest="manifest.csv")
+    assert code == 3
+    assert "1 not read" in said
+    code, said = reseen("sweep", "import", home / "out", "--hub-name", "acme")
+    assert code == 3
+    code, said = reseen("problems", "--json")
+    assert "no such object" in said
+
+
+def test_what_cannot_be_done_ends_with_2_and_a_sentence(home: Path) -> None:
+    (home / "manifest").write_text("name,size\nx,5\n")
+    assert run(home)[0] == 2
+    assert "no column key" in run(home)[1]
+    (home / "manifest").write_text("key,size\nx,5\n")
+    for wrong in ("0/2", "3/2", "2", "a/b"):
+        code, said = run(home, "--shard", wrong)
+        assert code == 2, said
+    code, said = run(home, "--key-file", home / "manifest")
+    assert (code, "no key of indexes" in said or "others can read" in said) == (2, True)
+    assert reseen("sweep", "import", home / "store", "--hub-name", "acme")[0] == 2
+    assert reseen("sweep", "import", home / "out", "--hub-name", "a b")[0] == 2
+    shutil.rmtree(home / "index")
+    code, said = run(home)
+    assert (code, "no saved index" in said) == (2, True)
+
+
+def test_the_registrys_digests_are_written_and_recorded(home: Path) -> None:
+    code, said = reseen("sweep", "digests", "--out", home / "digests.csv")
+    assert code == 0, said
+    assert (home / "digests.csv").stat().st_mode & 0o777 == 0o600
+    head, row = (home / "digests.csv").read_text().splitlines()
+    assert head == "sha256,removal"
+    assert row.startswith(hashlib.sha256(updates.REMOVED).hexdigest() + ",rm-")
+    reseen("audit", "export", "--out", home / "audit.jsonl")
+    lines = (home / "audit.jsonl").read_text()
+    assert '"digests"' in lines
