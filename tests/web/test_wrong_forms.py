@@ -139,6 +139,7 @@ WRONG: dict[str, tuple[Wrong, ...]] = {
 NOTHING_TYPED = {
     *("/sign-out", "/sign-in/issuer", "/me/sessions/end", "/me/sessions/{id}/end"),
     *("/me/second-factor/app", "/me/second-factor/key", "/me/second-factor/codes"),
+    "/me/language",
     *("/me/second-factor/{pk}/remove", "/queue/next", "/queue/undo", "/queue/assign"),
     *("/queue/filters/{id}/delete", "/queue/export", "/cases/{id}/claim", "/cases/{id}/release"),
     *("/cases/{id}/reveal", "/cases/{id}/read", "/cases/{id}/look"),

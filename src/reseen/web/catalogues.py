@@ -38,7 +38,7 @@ def compiled(text: str) -> bytes:
             tables[which] += struct.pack("<II", len(entry[which]), begin + len(strings))
             strings += entry[which] + b"\0"
     head = struct.pack(
-        *("<7I", _MAGIC, 0, len(entries), 28, 28 + 8 * len(entries), 0, 28 + 16 * len(entries))
+        "<7I", _MAGIC, 0, len(entries), 28, 28 + 8 * len(entries), 0, 28 + 16 * len(entries)
     )
     return head + tables[0] + tables[1] + strings
 

@@ -30,6 +30,7 @@ from reseen.errors import (
 )
 from reseen.web.access.auth_middleware import session_of, to_sign_in
 from reseen.web.rendering import page
+from reseen.web.speech import N_
 
 _STATUS: tuple[tuple[type[ReseenError], int], ...] = (
     (TooLarge, 413),
@@ -47,21 +48,21 @@ _STATUS: tuple[tuple[type[ReseenError], int], ...] = (
 """The first that fits."""
 
 _TITLES = {
-    400: "This cannot be used",
-    401: "A key is needed",
-    403: "Not allowed",
-    404: "Nothing is here",
-    405: "Method not allowed",
-    408: "Too slow",
-    409: "Look again",
-    413: "Too large",
-    421: "Not this service",
-    422: "This cannot be used",
-    429: "Too many requests",
-    431: "Too large",
-    500: "Something broke",
-    502: "Another server did not respond as needed",
-    503: "Not now",
+    400: N_("This cannot be used"),
+    401: N_("A key is needed"),
+    403: N_("Not allowed"),
+    404: N_("Nothing is here"),
+    405: N_("Method not allowed"),
+    408: N_("Too slow"),
+    409: N_("Look again"),
+    413: N_("Too large"),
+    421: N_("Not this service"),
+    422: N_("This cannot be used"),
+    429: N_("Too many requests"),
+    431: N_("Too large"),
+    500: N_("Something broke"),
+    502: N_("Another server did not respond as needed"),
+    503: N_("Not now"),
 }
 _MACHINES = ("/v1/", "/metrics", "/ready", "/health")
 _WORD = re.compile(r"[a-z]+(?= )")

@@ -2,10 +2,10 @@
 of the request, everything escaped.
 
 Filters: `visible` (foreign text, with control and direction characters shown), `number`,
-`decimal`, `percent`, `size`, `when`, `ago`, `lasting`, `fixed` (a word that stands in `N_` or
-`NP_`), `english` (what is English whatever the language of the page). In every template: `who`
-(None when nobody is signed in), `csrf_field()`, `static(name)`, `done` (what was just done, as a
-sentence), `language`.
+`decimal`, `percent`, `significant`, `size`, `when`, `ago`, `lasting`, `fixed` (a word that stands
+in `N_` or `NP_`), `english` (what is English whatever the language of the page). In every template:
+`who` (None when nobody is signed in), `csrf_field()`, `static(name)`, `done` (what was just done,
+as a sentence), `language`.
 """
 
 from __future__ import annotations

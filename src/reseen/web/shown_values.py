@@ -29,6 +29,7 @@ def filters(speech: Speech) -> dict[str, Callable[..., Any]]:
         "number": speech.number,
         "decimal": speech.decimal,
         "percent": speech.percent,
+        "significant": speech.significant,
         "size": partial(_size, speech),
         "when": partial(_when, speech),
         "ago": partial(_ago, speech),

@@ -67,7 +67,7 @@ class Speech:
         """A number with so many digits behind the point."""
         return Markup(f"{value:.{digits}f}".replace(".", self.language.decimal))  # noqa: S704
 
-    def significant(self, value: float, digits: int) -> Markup:
+    def significant(self, value: float, digits: int = 6) -> Markup:
         """A number of so many digits that count: 0.012, 3e-12."""
         return Markup(f"{value:.{digits}g}".replace(".", self.language.decimal))  # noqa: S704
 

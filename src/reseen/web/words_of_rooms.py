@@ -36,3 +36,41 @@ NOTICES = (
     NP_("notice", "re-seen"),
     NP_("notice", "withdrawn"),
 )
+CLASSES = (
+    NP_("class", "other"),
+    NP_("class", "likeness"),
+    NP_("class", "intimate-imagery"),
+    NP_("class", "child-abuse-imagery"),
+)
+JOBS = (
+    NP_("job", "waiting"),
+    NP_("job", "running"),
+    NP_("job", "done"),
+    NP_("job", "failed"),
+    NP_("job", "stopped"),
+)
+LETTERS = (
+    NP_("letter", "notice"),
+    NP_("letter", "correction"),
+    NP_("letter", "withdrawal"),
+)
+COLUMNS = (
+    NP_("column", "name"),
+    NP_("column", "link"),
+    NP_("column", "site"),
+    NP_("column", "model id"),
+    NP_("column", "version id"),
+    NP_("column", "file name"),
+    NP_("column", "trigger words"),
+    NP_("column", "hash"),
+    NP_("column", "algorithm"),
+    NP_("column", "size"),
+    NP_("column", "size kb"),
+    NP_("column", "removed on"),
+    NP_("column", "reason"),
+    NP_("column", "list"),
+    NP_("column", "class"),
+    NP_("column", "ignore"),
+    NP_("column", "nothing"),
+)
+"""What a column of a list is taken as; the names of digests are the same in every language."""

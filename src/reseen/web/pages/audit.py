@@ -14,6 +14,7 @@ from reseen.store import audit, audit_checkpoint
 from reseen.web.access import Administrator, Lead
 from reseen.web.rendering import attached, page
 from reseen.web.service import Served, Service
+from reseen.web.speech import Speech, speech_of
 
 router = APIRouter()
 
@@ -59,7 +60,7 @@ def show(
         given=given,
         before=asked.before,
         older=older,
-        verified=_verified(service) if asked.verify else None,
+        verified=_verified(service, speech_of(request)) if asked.verify else None,
         newest=(newest.number, newest.hash.hex()) if newest else None,
     )
 
@@ -84,11 +85,17 @@ def export(service: Served, who: Administrator) -> Response:
     )
 
 
-def _verified(service: Service) -> tuple[bool, str]:
+def _verified(service: Service, speech: Speech) -> tuple[bool, str]:
     """Whether the whole chain holds, and that in words."""
     try:
         with service.store.read() as connection:
             count = audit_checkpoint.verify(connection, service.store.secret)
     except Tampered as e:
         return False, f"{e}. {e.remedy or ''}"
-    return True, f"Lines 1 to {count:,} are each as they were written."
+    said = speech.ngettext(
+        "Lines 1 to %(number)s are each as they were written.",
+        "Lines 1 to %(number)s are each as they were written.",
+        count,
+        number=speech.number(count),
+    )
+    return True, said

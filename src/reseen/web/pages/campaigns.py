@@ -24,20 +24,21 @@ from reseen.web.campaign_pictures import MOST_ACCOUNTS, MOST_REMOVALS, lately, m
 from reseen.web.pages.notices import place_of
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 
 router = APIRouter()
 
 SAID = {
-    "out": "It is taken out, and stays out when campaigns are found anew.",
-    "back": "It may belong to the campaign again: it returns when campaigns are found anew.",
-    "watched": "The team watches this campaign: it stands first in the list.",
-    "unwatched": "Nobody watches this campaign any more.",
+    "out": N_("It is taken out, and stays out when campaigns are found anew."),
+    "back": N_("It may belong to the campaign again: it returns when campaigns are found anew."),
+    "watched": N_("The team watches this campaign: it stands first in the list."),
+    "unwatched": N_("Nobody watches this campaign any more."),
 }
 WHY = {
-    SignalKind.REMOVALS: "re-uploads the same removals",
-    SignalKind.SITTINGS: "re-uploads in the same two hours",
-    SignalKind.MARKS: "leaves the same traces of a tool (patterns of names, layouts of files)",
-    SignalKind.NAMES: "is named by the same pattern",
+    SignalKind.REMOVALS: N_("re-uploads the same removals"),
+    SignalKind.SITTINGS: N_("re-uploads in the same two hours"),
+    SignalKind.MARKS: N_("leaves the same traces of a tool (patterns of names, layouts of files)"),
+    SignalKind.NAMES: N_("is named by the same pattern"),
 }
 MOST_LEFT = 100
 MOST_DAYS = 60

@@ -35,10 +35,11 @@ from reseen.web.forms import UNSENT, SentForm
 from reseen.web.limits_middleware import LIST
 from reseen.web.rendering import attached, page
 from reseen.web.service import Served, Service, service_of
+from reseen.web.speech import N_
 
 router = APIRouter()
 
-SAID = {"thrown": "The list is thrown away: nothing of it is kept."}
+SAID = {"thrown": N_("The list is thrown away: nothing of it is kept.")}
 _AS_RECOGNISED = ""
 _COLUMN = re.compile(r"column-([1-9]\d{0,3})")
 FIELDS = tuple((field.value, field.value.replace("-", " ")) for field in ListField)

@@ -18,13 +18,15 @@ from reseen.web.form_values import Text
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 
 router = APIRouter()
 
 SAID = {
-    "confirmed": "Confirmed by two people: it is in use. What rested on not knowing it was judged "
-    "again.",
-    "removed": "It is removed. What it hid is found again.",
+    "confirmed": N_(
+        "Confirmed by two people: it is in use. What rested on not knowing it was judged again."
+    ),
+    "removed": N_("It is removed. What it hid is found again."),
 }
 
 

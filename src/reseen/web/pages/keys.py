@@ -15,15 +15,18 @@ from reseen.web.access import Administrator
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 
 router = APIRouter()
 
-SAID = {"revoked": "The key opens nothing any more."}
+SAID = {"revoked": N_("The key opens nothing any more.")}
 MEANING = {
-    KeyScope.CHECK: "asks by digests (POST /v1/check)",
-    KeyScope.FILE: "asks with a file (POST /v1/check/file)",
-    KeyScope.TRUSTED: "its digests count as computed from bytes: for who hashes what it receives",
-    KeyScope.METRICS: "reads the figures (GET /metrics)",
+    KeyScope.CHECK: N_("asks by digests (POST /v1/check)"),
+    KeyScope.FILE: N_("asks with a file (POST /v1/check/file)"),
+    KeyScope.TRUSTED: N_(
+        "its digests count as computed from bytes: for who hashes what it receives"
+    ),
+    KeyScope.METRICS: N_("reads the figures (GET /metrics)"),
 }
 
 

@@ -36,6 +36,7 @@ from reseen.web.forms import SentForm
 from reseen.web.pages.notices import Hours, Version, back, hours_of, notice_page
 from reseen.web.rendering import attached, page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 
 router = APIRouter()
 
@@ -122,7 +123,7 @@ def kept(request: Request, id: str, number: int, service: Served, who: Reviewer)
         letter=letter,
         text=_readable(letter, content),
         lacks=(),
-        takes=[(f"/notices/{row.id}/letters/{number}", "Take the file as it left")],
+        takes=[(f"/notices/{row.id}/letters/{number}", N_("Take the file as it left"))],
     )
 
 
@@ -274,7 +275,7 @@ def _withdrawal_form(reason: str, to: str = "") -> SentForm:
 
 def _takes(what: LetterOf) -> list[tuple[str, str]]:
     """Where it is taken away, and what the button says."""
-    said = {"text": "Take the text", "pdf": "Take the PDF", "json": "Take the JSON"}
+    said = {"text": N_("Take the text"), "pdf": N_("Take the PDF"), "json": N_("Take the JSON")}
     there = {form: path for form, path in FORMS[what].items() if form != "pdf" or pdf.available()}
     return [(path, said[form]) for form, path in there.items()]
 

@@ -27,19 +27,20 @@ from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages import words
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 
 router = APIRouter()
 
 SAID = {
-    "claim": "Done. What rested on it was judged again.",
-    "settled": "Noted: somebody has looked at it.",
-    "proposed": "Noted. It counts when a second person confirms it.",
-    "confirmed": "Confirmed by two people.",
-    "class": "The class is changed. What rested on reading was judged again.",
-    "list": "The list is changed. What rested on it was judged again.",
-    "withdrawn": "The removal is withdrawn: it no longer counts anywhere.",
-    "restored": "The removal is in force again.",
-    "same": "It stood like that already.",
+    "claim": N_("Done. What rested on it was judged again."),
+    "settled": N_("Noted: somebody has looked at it."),
+    "proposed": N_("Noted. It counts when a second person confirms it."),
+    "confirmed": N_("Confirmed by two people."),
+    "class": N_("The class is changed. What rested on reading was judged again."),
+    "list": N_("The list is changed. What rested on it was judged again."),
+    "withdrawn": N_("The removal is withdrawn: it no longer counts anywhere."),
+    "restored": N_("The removal is in force again."),
+    "same": N_("It stood like that already."),
 }
 MOST = 100
 """Sightings, and cases, that are shown."""
