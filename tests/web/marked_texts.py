@@ -33,7 +33,8 @@ CHIPS = {"tag", "soft", "hint", "hidden-text", "claim", "cosine", "rung"}
 NOT_WORDS = {"kbd", "code", "script", "style"}
 PRODUCT = {"Reseen"}
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_ATTRIBUTE = re.compile(r'\b[a-z-]+="[^"]*"?')
+_NO_TEXT = re.compile(r'\b[a-z-]+="[^"]*"?|(?:^|\s)/\S+')
+"""What a macro makes of a tag, or an address."""
 _TAG = re.compile(r"<[^<>]*>")
 _FIRST = 0xF0000
 """The first character of the private area."""
@@ -130,8 +131,10 @@ def _write_expression(node: nodes.Expr, path: tuple[tuple[int, int], ...], into:
         for each in node.nodes:
             _write_expression(each, path, into)
     elif isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Dict):
-        for pair in node.node.items:
-            _write_expression(pair.value, path, into)
+        into.ifs += 1
+        number = into.ifs
+        for branch, pair in enumerate(node.node.items):
+            _write_expression(pair.value, (*path, (number, branch)), into)
     elif isinstance(node, nodes.Filter) and node.node is not None and node.name != "fixed":
         _write_expression(node.node, path, into)
     else:
@@ -194,7 +197,7 @@ class _Reader(HTMLParser):
         return ""
 
     def _words(self, text: str) -> None:
-        words = _WORD.findall(_ATTRIBUTE.sub("", text))
+        words = _WORD.findall(_NO_TEXT.sub("", text))
         if any(word not in PRODUCT for word in words if ord(word[0]) < _FIRST):
             seen = "".join(c if ord(c) < _FIRST else "…" for c in text)
             self.unmarked.append(" ".join(seen.split()))

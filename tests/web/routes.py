@@ -135,7 +135,6 @@ NEEDS: dict[tuple[str, str], Role | Open] = {
     ("GET", "/scans/{id}"): Role.READER,
     ("POST", "/scans/{id}/again"): Role.LEAD,
     ("POST", "/scans/{id}/stop"): Role.LEAD,
-    ("POST", "/scans/{id}/again"): Role.LEAD,
     ("POST", "/schedules/{id}/stop"): Role.LEAD,
     ("GET", "/notifications"): Role.LEAD,
     ("POST", "/notifications/test"): Role.LEAD,

@@ -42,6 +42,11 @@ CLASSES = (
     NP_("class", "intimate-imagery"),
     NP_("class", "child-abuse-imagery"),
 )
+INNOCENTS = (
+    NP_("innocent", "proposed"),
+    NP_("innocent", "in use"),
+    NP_("innocent", "out of use"),
+)
 JOBS = (
     NP_("job", "waiting"),
     NP_("job", "running"),
