@@ -38,7 +38,9 @@ from reseen.scan.target import Options
 from reseen.scan.visit import Visit, visit
 from reseen.store import schema
 from reseen.store.database import Store
-from reseen.web.pages.words import figures
+from reseen.web.languages import ENGLISH
+from reseen.web.pages.figure_words import sentences
+from reseen.web.speech import speech
 
 PERSON = rows(7)
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -258,8 +260,9 @@ def test_the_verbs_say_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_page_tells_rows_as_rows() -> None:
-    said = figures(
-        {"cosine": 0.998, "rows_agreeing": 3, "rows": 4, "relation": "partial", "scale": 0.5}
+    said = sentences(
+        speech(ENGLISH),
+        {"cosine": 0.998, "rows_agreeing": 3, "rows": 4, "relation": "partial", "scale": 0.5},
     )
     assert said[0].startswith("3 of the 4 rows")
     assert "modules" not in " ".join(said)

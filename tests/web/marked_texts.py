@@ -28,7 +28,7 @@ BLOCKS = {
     *("select", "summary", "table", "tbody", "td", "textarea", "th", "thead", "title", "tr", "ul"),
     *("input", "br", "hr", "progress", "svg"),
 }
-CHIPS = {"tag", "soft", "hint", "hidden-text", "claim", "cosine", "rung"}
+CHIPS = {"tag", "soft", "hint", "label", "hidden-text", "claim", "cosine", "rung"}
 """Classes of a `span` that is a thing of its own beside a text: a state, a hint."""
 NOT_WORDS = {"kbd", "code", "script", "style"}
 PRODUCT = {"Reseen"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from reseen.web.pages.words import figures
+from reseen.web.languages import ENGLISH
+from reseen.web.pages.figure_words import sentences
+from reseen.web.speech import speech
 
 
 def test_columns_are_said_in_plain_words() -> None:
-    said = figures(
+    said = sentences(
+        speech(ENGLISH),
         {
             "by": "columns", "share": 0.973, "margin": 0.81, "p_value": 2e-12, "decoys": 212,
             "modules": 128, "weight": 0.05,
@@ -23,7 +26,9 @@ def test_columns_are_said_in_plain_words() -> None:
 
 
 def test_weights_that_nothing_else_explains_are_too() -> None:
-    said = figures({"by": "up factors", "cosine": 0.41, "p_value": 1e-20, "modules": 64})
+    said = sentences(
+        speech(ENGLISH), {"by": "up factors", "cosine": 0.41, "p_value": 1e-20, "modules": 64}
+    )
     assert said[0] == (
         "Its up factors agree with what no other known model explains of this file: cosine 0.41, "
         "over 64 modules."

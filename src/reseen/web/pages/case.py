@@ -34,12 +34,13 @@ from reseen.review.verdicts import UNDO, CaseState, Verdict
 from reseen.web import blocks
 from reseen.web.access import Reader, Reviewer
 from reseen.web.form_values import OF_LINES, Text
-from reseen.web.pages import words
+from reseen.web.pages import figure_words, words
 from reseen.web.pages.queue import go_on, just_done, said_of
 from reseen.web.pages.queue_address import Back, QueueAddress, came_from, offset_of, see
 from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
+from reseen.web.speech import Speech, speech_of
 
 router = APIRouter()
 
@@ -275,7 +276,7 @@ def _page(
         and any(file.sighting.rung is Rung.REFUTED for file in files.files),
         problem=problem,
         removal=removal,
-        names=None if names is None else words.revealed(names),
+        names=None if names is None else words.revealed(speech_of(request), names),
         reveals=sum(line.what == "reveal" for line in lines),
         may_reveal=writes and service.keyring is not None,
         has_key=service.keyring is not None,
@@ -290,7 +291,7 @@ def _page(
         ),
         confirmed_words=CONFIRMED_MEANING,
         shown=strongest,
-        ladder=_ladder(strongest),
+        ladder=_ladder(speech_of(request), strongest),
         likeness=like,
         pictures=[(block, blocks.picture(block.cells)) for block in like.blocks] if like else [],
         legend=blocks.legend(),
@@ -434,7 +435,7 @@ def _problem(written: Written, lines: Sequence[case_view.HistoryLine]) -> dict[s
     }
 
 
-def _ladder(sighting: Sighting | None) -> list[dict[str, object]]:
+def _ladder(speech: Speech, sighting: Sighting | None) -> list[dict[str, object]]:
     """Every rung, highest first, with the evidence on it."""
     if sighting is None:
         return []
@@ -445,7 +446,7 @@ def _ladder(sighting: Sighting | None) -> list[dict[str, object]]:
             "evidence": some,
             "holds": any(e in sighting.standing for e in some),
             "figures": (
-                [line for e in some for line in words.figures(e.figures)]
+                [line for e in some for line in figure_words.sentences(speech, e.figures)]
                 if rung in (Rung.WEIGHTS, Rung.COMPONENT)
                 else []
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
@@ -33,6 +34,7 @@ from reseen.web.pages.removals import shown as removal_page
 from reseen.web.pages.scans import job_words
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.speech import speech_of
 
 router = APIRouter()
 
@@ -100,7 +102,7 @@ def shown(
         lists=lists,
         reading=readings,
         goes_on=any(job.ended_at is None for job in readings),
-        words=job_words,
+        words=partial(job_words, speech_of(request)),
         seen=seen,
         unread=unread,
         older=older,

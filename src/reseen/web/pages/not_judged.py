@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -32,7 +34,14 @@ def show(
         "not_judged.html",
         who,
         files=[file for _, file in found[:ROWS]],
-        more=found[ROWS - 1][0] if len(found) > ROWS else None,
+        first=_url(others),
+        next=_url(others, found[ROWS - 1][0]) if len(found) > ROWS else None,
         behind=behind,
         others=others,
     )
+
+
+def _url(others: bool, after: int = 0) -> str:
+    values = {"which": "others"} if others else {}
+    query = urlencode(values | ({"after": str(after)} if after else {}))
+    return "/not-judged" + (f"?{query}" if query else "")

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
+from markupsafe import Markup
 from sqlalchemy import Connection
 
 from reseen.errors import NotFound
@@ -31,44 +32,53 @@ from reseen.web.pages import words
 from reseen.web.pages.queue_address import Back, QueueAddress, queue_url, see
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
+from reseen.web.speech import N_, NP_, Speech, speech_of
 
 router = APIRouter()
 
 ROWS = 50
 
 STATES = (
-    ("undecided", "undecided"),
-    ("open", "open"),
-    ("second", "second pair of eyes"),
-    ("decided", "decided"),
-    ("any", "any"),
+    ("undecided", NP_("case", "undecided")),
+    ("open", NP_("case", "open")),
+    ("second", NP_("case", "second pair of eyes")),
+    ("decided", NP_("case", "decided")),
+    ("any", NP_("case", "any")),
 )
-RUNGS = (("", "any rung"), *((rung.label, rung.label) for rung in LADDER if rung > Rung.HINT))
+RUNGS = (
+    ("", NP_("rung", "any rung")),
+    *((rung.label, rung.label) for rung in LADDER if rung > Rung.HINT),
+)
 CLAIMS = (
-    ("", "anybody or nobody"),
-    ("nobody", "nobody"),
-    ("me", "me"),
-    ("other", "somebody else"),
-    ("anybody", "anybody"),
+    ("", NP_("person", "anybody or nobody")),
+    ("nobody", NP_("person", "nobody")),
+    ("me", NP_("person", "me")),
+    ("other", NP_("person", "somebody else")),
+    ("anybody", NP_("person", "anybody")),
 )
+ASSIGNED = (
+    ("", NP_("person", "anybody or nobody")),
+    ("me", NP_("person", "me")),
+    ("nobody", NP_("person", "nobody")),
+)
+"""Beside these each of the team."""
 MARKS = (
-    ("", "any"),
-    ("fallen", "confirmed, and then refuted"),
-    ("refuted", "refuted"),
-    ("unsupported", "no longer supported"),
+    ("", NP_("mark", "any")),
+    ("fallen", NP_("mark", "confirmed, and then refuted")),
+    ("refuted", NP_("mark", "refuted")),
+    ("unsupported", NP_("mark", "no longer supported")),
 )
 GROUPINGS = (
-    ("", "not grouped"),
-    ("bytes", "identical bytes"),
-    ("removal", "removal"),
-    ("account", "account"),
+    ("", NP_("grouping", "not grouped")),
+    ("bytes", NP_("grouping", "identical bytes")),
+    ("removal", NP_("grouping", "removal")),
+    ("account", NP_("grouping", "account")),
 )
-GROUP_WORDS = {
-    "bytes": ("group of identical bytes", "groups of identical bytes"),
-    "removal": ("removal", "removals"),
-    "account": ("account", "accounts"),
-}
-LIVES = (("live", "yes"), ("gone", "no: gone"), ("any", "any"))
+LIVES = (
+    ("live", NP_("still there", "yes")),
+    ("gone", NP_("still there", "no: gone")),
+    ("any", NP_("still there", "any")),
+)
 
 
 @router.get("/queue")
@@ -103,6 +113,7 @@ def queue_page(
 ) -> Response:
     """The page for these values of an address, with what was sent from it."""
     sent = sent or QueueForm()
+    speech = speech_of(request)
     here = QueueAddress.parse(address)
     which, by = here.which, here.by
     one_group = any((which.same, which.removal, which.account))
@@ -143,12 +154,9 @@ def queue_page(
         claims=CLAIMS,
         lives=LIVES,
         marks=MARKS,
-        further=further(which),
+        further=further(speech, which),
         groupings=GROUPINGS,
-        assigned=[
-            *(("", "anybody or nobody"), ("me", "me"), ("nobody", "nobody")),
-            *((f"@{name}", name) for name in team if name != who.name),
-        ],
+        assigned=ASSIGNED,
         team=team,
         more_open=bool({"live", "mark", "hub", "account", "list", "removal"} & set(here.choices)),
         query=urlencode(here.choices),
@@ -158,7 +166,8 @@ def queue_page(
         ],
         opened=opened,
         groups=some,
-        group_words=GROUP_WORDS.get(by or ""),
+        group_count=_group_count(speech, by, some.total) if by and some else "",
+        verdicts=words.VERDICTS,
         opens=[(group, queue_url(group.opens)) for group in some.groups] if some else [],
         cases=found.entries,
         total=total,
@@ -173,27 +182,59 @@ def queue_page(
         may_decide=who.role >= Role.REVIEWER,
         cannot=None
         if service.keyring
-        else "The key is not on this machine: a reason could not be sealed.",
+        else N_("The key is not on this machine: a reason could not be sealed."),
         ever=ever,
         may_lead=who.role >= Role.LEAD,
         key_groups=(words.QUEUE_KEYS, words.EVERYWHERE),
     )
 
 
-def further(which: CaseFilter) -> list[tuple[str, str, str]]:
+def further(speech: Speech, which: CaseFilter) -> list[tuple[str, str, str]]:
     """What the filter asks beyond the fields of the form: each field's name, value and words. The
     figures of the start page lead here with it."""
+    gettext, ngettext = speech.gettext, speech.ngettext
+    verdict = speech.fixed(words.VERDICTS.get(which.verdict or "", ""), "verdict")
+    older, decided = which.older or 0, which.decided or 0
     words_of = {
-        "only": "this rung only",
-        "verdict": f"decided: {words.VERDICTS[which.verdict]}" if which.verdict else "",
-        "older": f"waiting for {which.older} days and more",
-        "decided": f"decided within {which.decided} days",
-        "opened": f"opened in the week from {which.opened}",
-        "withdrawn": "also of withdrawn removals",
-        "text": "ids that begin so",
+        "only": gettext("this rung only"),
+        "verdict": gettext("decided: %(verdict)s", verdict=verdict),
+        "older": ngettext(
+            "waiting for %(days)s day and more",
+            "waiting for %(days)s days and more",
+            older,
+            days=speech.number(older),
+        ),
+        "decided": ngettext(
+            "decided within %(days)s day",
+            "decided within %(days)s days",
+            decided,
+            days=speech.number(decided),
+        ),
+        "opened": gettext("opened in the week from %(monday)s", monday=str(which.opened)),
+        "withdrawn": gettext("also of withdrawn removals"),
+        "text": gettext("ids that begin so"),
     }
     values = which.values()
     return [(name, values[name], said) for name, said in words_of.items() if name in values]
+
+
+def _group_count(speech: Speech, by: str, count: int) -> Markup:
+    """How many groups there are, by what they are grouped by."""
+    number = speech.number(count)
+    if by == "removal":
+        return speech.ngettext(
+            "<b>%(count)s</b> removal", "<b>%(count)s</b> removals", count, count=number
+        )
+    if by == "account":
+        return speech.ngettext(
+            "<b>%(number)s</b> account", "<b>%(number)s</b> accounts", count, number=number
+        )
+    return speech.ngettext(
+        "<b>%(number)s</b> group of identical bytes",
+        "<b>%(number)s</b> groups of identical bytes",
+        count,
+        number=number,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +315,9 @@ def just_done(connection: Connection, request: Request, who: Who) -> JustDone | 
     version = request.query_params.get("version", "")
     # Only while the case still is as that decision left it: else its own page tells more.
     same = version == str(row.version) and verdict in list(Verdict)
-    return JustDone(said, row.id, row.version, same and who.role >= Role.REVIEWER)
+    return JustDone(
+        speech_of(request).fixed(said), row.id, row.version, same and who.role >= Role.REVIEWER
+    )
 
 
 def said_of(verdict: str, made: decide.Decision) -> dict[str, str]:

@@ -27,7 +27,7 @@ from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages import words
 from reseen.web.rendering import page
 from reseen.web.service import Served
-from reseen.web.speech import N_
+from reseen.web.speech import N_, speech_of
 
 router = APIRouter()
 
@@ -101,7 +101,7 @@ def shown(
         verdicts=words.VERDICTS,
         lines=lines,
         sees_history=sees_history,
-        names=words.revealed(opened.names) if opened else None,
+        names=words.revealed(speech_of(request), opened.names) if opened else None,
         reasons=opened.reasons if opened else (),
         may_reveal=who.role >= Role.REVIEWER and service.keyring is not None,
         has_key=service.keyring is not None,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
@@ -25,26 +27,40 @@ from reseen.scan.progress import Outcome
 from reseen.scan.target import Confirm, Options, Target, target_naming
 from reseen.settings import HubSettings
 from reseen.store.database import now
+from reseen.texts import visible
 from reseen.web import form_values
 from reseen.web.access import Lead, Reader
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
+from reseen.web.speech import N_, Speech, speech_of
 from reseen.web.typed_lines import read_each, repositories
 
 router = APIRouter()
 
 SAID = {
-    "asked": "It is asked for; this page says how far it is.",
-    "there": "The same was asked for already: this is it.",
-    "stopped": "It stops in order. The same scan asked for again goes on where it was.",
+    "asked": N_("It is asked for; this page says how far it is."),
+    "there": N_("The same was asked for already: this is it."),
+    "stopped": N_("It stops in order. The same scan asked for again goes on where it was."),
 }
 AFTERWARDS = {"there": SAID["there"]}
 """What is still so of a scan that ended: its address goes on carrying the word."""
 SAID_OF_ALL = {
-    "scheduled": "It is set up: the first time is now.",
-    "same-schedule": "The same is asked for again and again already.",
-    "unscheduled": "It is stopped, and what it asked for last ends in order.",
+    "scheduled": N_("It is set up: the first time is now."),
+    "same-schedule": N_("The same is asked for again and again already."),
+    "unscheduled": N_("It is stopped, and what it asked for last ends in order."),
+}
+TITLES = {
+    "recheck": N_("Recheck"),
+    "read": N_("Reading"),
+    "watch": N_("Look at what is new"),
+    "scan": N_("Scan"),
+}
+"""By the kind of job; of any other it is a scan."""
+TYPES = {
+    RepoType.MODEL: N_("models"),
+    RepoType.DATASET: N_("datasets"),
+    RepoType.SPACE: N_("spaces"),
 }
 _A_PAGE = 50
 _MOST_SHOWN = 200
@@ -91,6 +107,7 @@ def show(request: Request, service: Served, who: Reader, before: str = "") -> Re
 def _shown(
     request: Request, service: Served, who: Reader, form: SentForm, before: str = ""
 ) -> Response:
+    speech = speech_of(request)
     skip = min(form_values.number(before, "the page") or 0, 1_000_000)
     with service.store.read() as connection:
         found = jobs.every(connection, most=_A_PAGE + 1, skip=skip)
@@ -106,9 +123,10 @@ def _shown(
         goes_on=any(job.ended_at is None for job in found[:_A_PAGE]),
         older_page=skip > 0,
         schedules=repeated,
-        every_words=every_words,
-        words=job_words,
-        words_of=work_words,
+        every_words=partial(every_words, speech),
+        words=partial(job_words, speech),
+        words_of=partial(work_words, speech),
+        words_of_types=TYPES,
         now=now(),
         older=skip + _A_PAGE if len(found) > _A_PAGE else None,
         may_start=who.role >= Role.LEAD,
@@ -213,6 +231,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         job = jobs.look_by_id(connection, id)
         ahead = jobs.ahead_of(connection, job)
         outcome = _outcome(connection, job) or ScanOutcome()
+    speech = speech_of(request)
     part = "hx-request" in request.headers
     goes_on = job.state is jobs.JobState.WAITING or job.under_way
     return page(
@@ -221,7 +240,9 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         who,
         said=SAID if goes_on else AFTERWARDS,
         job=job,
-        words=job_words,
+        words=partial(job_words, speech),
+        titles=TITLES,
+        no_account=_NO_ACCOUNT,
         goes_on=goes_on,
         ahead=ahead,
         now=now(),
@@ -260,46 +281,65 @@ def stop_schedule(id: str, service: Served, who: Lead) -> Response:
 
 
 _CONFIRMS = (
-    (Confirm.HEADER.value, "its header: cheap"),
-    (Confirm.FULL.value, "every byte: sure"),
-    (Confirm.NONE.value, "nothing: what the hub says"),
+    (Confirm.HEADER.value, N_("its header: cheap")),
+    (Confirm.FULL.value, N_("every byte: sure")),
+    (Confirm.NONE.value, N_("nothing: what the hub says")),
 )
 
 
-def job_words(job: Job) -> str:
-    """What it looks at, in a few words; foreign text is made visible where it is shown."""
-    return work_words(job.kind, job.what)
+def job_words(speech: Speech, job: Job) -> Markup:
+    """What it looks at, in a few words; foreign text is made visible."""
+    return work_words(speech, job.kind, job.what)
 
 
-def every_words(seconds: int) -> str:
+def every_words(speech: Speech, seconds: int) -> str:
     """ "day", "6 hours"."""
-    size, unit = (86_400, "day") if seconds % 86_400 == 0 else (3_600, "hour")
-    count = seconds // size
-    return unit if count == 1 else f"{count:,} {unit}s"
+    count = seconds // (86_400 if seconds % 86_400 == 0 else 3_600)
+    if seconds % 86_400 == 0:
+        if count == 1:
+            return speech.pgettext("every", "day")
+        return speech.ngettext("%(count)s day", "%(count)s days", count, count=count)
+    if count == 1:
+        return speech.pgettext("every", "hour")
+    return speech.ngettext("%(count)s hour", "%(count)s hours", count, count=count)
 
 
-def work_words(kind: JobKind, what: Mapping[str, Any]) -> str:
+def work_words(speech: Speech, kind: JobKind, what: Mapping[str, Any]) -> Markup:
     """What such work looks at."""
+    gettext, number = speech.gettext, speech.number
+    hub = visible(str(what.get("hub") or ""))
     if kind is JobKind.RECHECK:
         account = what.get("account")
-        return f"Known sightings of {account}" if account else "Known sightings"
+        if account:
+            return gettext("Known sightings of %(account)s", account=visible(str(account)))
+        return gettext("Known sightings")
     named = [*(what.get("repos") or ()), *(repo for _, repo in what.get("typed") or ())]
     if kind is JobKind.READ and not named:
-        return f"Known copies that are not read, at {what['hub']}"
-    parts: list[str] = ["what is new"] if kind is JobKind.WATCH else []
-    parts += [f"at {what['hub']}"] if what.get("hub") else []
+        return gettext("Known copies that are not read, at %(hub)s", hub=hub)
+    parts: list[str] = [gettext("what is new")] if kind is JobKind.WATCH else []
+    parts += [gettext("at %(hub)s", hub=hub)] if hub else []
     if what.get("everything"):
-        types = [f"{word}s" for word in what.get("types") or ()]
-        parts.append(f"the whole hub ({', '.join(types)})")
-    for given, label in ((what.get("accounts") or [], "account"), (named, "repository")):
-        if len(given) == 1:
-            parts.append(f"{label} {given[0]}")
-        elif given:
-            plural = "accounts" if label == "account" else "repositories"
-            parts.append(f"{len(given):,} {plural}")
+        types = ", ".join(speech.fixed(TYPES[RepoType(word)]) for word in what.get("types") or ())
+        parts.append(gettext("the whole hub (%(types)s)", types=types))
+    accounts = what.get("accounts") or []
+    if len(accounts) == 1:
+        parts.append(gettext("account %(account)s", account=visible(str(accounts[0]))))
+    elif accounts:
+        count = len(accounts)
+        parts.append(speech.ngettext(
+            "%(number)s account", "%(number)s accounts", count, number=number(count)
+        ))  # fmt: skip
+    if len(named) == 1:
+        parts.append(gettext("repository %(repository)s", repository=visible(str(named[0]))))
+    elif named:
+        count = len(named)
+        parts.append(speech.ngettext(
+            "%(number)s repository", "%(number)s repositories", count, number=number(count)
+        ))  # fmt: skip
     if what.get("since"):
-        parts.append(f"changed since {str(what['since'])[:16].replace('T', ' ')}")
-    return ", ".join(parts) or "nothing"
+        since = str(what["since"])[:16].replace("T", " ")
+        parts.append(gettext("changed since %(moment)s", moment=since))
+    return Markup(", ").join(parts) or gettext("nothing")
 
 
 def _outcome(connection: Connection, job: Job) -> ScanOutcome | None:
@@ -318,18 +358,19 @@ def _outcome(connection: Connection, job: Job) -> ScanOutcome | None:
     )
 
 
-_NO_ACCOUNT = (
+_NO_ACCOUNT = N_(
     "Nothing is listed for this account (0 repositories): there is no such account at the hub, "
     "or it shows nothing."
 )
 
 
 def _unlisted(connection: Connection, job: Job, outcome: Outcome) -> tuple[tuple[str, str], ...]:
-    """Accounts and repositories that were named and could not be looked at, once that is known."""
+    """Accounts and repositories that were named and could not be looked at, once that is known,
+    each with the reason; "": nothing is listed for it."""
     if job.kind is not JobKind.SCAN or job.under_way or job.state is jobs.JobState.WAITING:
         return ()
     target, _ = jobs.target_of(job.what)
     left = left_out.left_out(connection, outcome, target)
     told = [*left.refused_accounts.items(), *left.refused.items()]
-    told += [(account, _NO_ACCOUNT) for account in left.empty_accounts]
+    told += [(account, "") for account in left.empty_accounts]
     return tuple(told[:_MOST_SHOWN])

@@ -1,4 +1,4 @@
-"""The fixed words of the review pages: verdicts, quick reasons, keys, figures said in sentences."""
+"""The fixed words of the review pages: verdicts, quick reasons, keys. Figures: `figure_words`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reseen.records import Names
 from reseen.review.verdicts import UNDO, Verdict
-from reseen.web.speech import NP_
+from reseen.web.speech import N_, NP_, Speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,60 +25,65 @@ class Choice:
     """The same reasons in another order, where reading refuted the case."""
 
 
-FALSE_HASH = "The hub's hash is false"
+FALSE_HASH = N_("The hub's hash is false")
 
 CHOICES: tuple[Choice, ...] = (
     Choice(
         Verdict.CONFIRM,
         "confirm",
         "c",
-        "Confirm",
-        "It is the removed model. It can go into a notice to the host; nothing is sent by this.",
+        N_("Confirm"),
+        N_(
+            "It is the removed model. It can go into a notice to the host; nothing is sent by this."
+        ),
         (
-            "The same file or the same weights",
-            "A copy of the removed model, altered",
-            "The removed model is part of it",
+            N_("The same file or the same weights"),
+            N_("A copy of the removed model, altered"),
+            N_("The removed model is part of it"),
         ),
     ),
     Choice(
         Verdict.NOT_THIS_MODEL,
         "not-this-model",
         "x",
-        "Not this model",
-        "It is another model. For bytes that were read this is remembered and never asked again.",
+        N_("Not this model"),
+        N_(
+            "It is another model. For bytes that were read this is remembered and never asked"
+            " again."
+        ),
         (
-            "Another model, likely of the same recipe",
+            N_("Another model, likely of the same recipe"),
             FALSE_HASH,
-            "A common file that many models share",
+            N_("A common file that many models share"),
         ),
         (
             FALSE_HASH,
-            "Another model, likely of the same recipe",
-            "A common file that many models share",
+            N_("Another model, likely of the same recipe"),
+            N_("A common file that many models share"),
         ),
     ),
     Choice(
         Verdict.ALLOWED,
         "allow",
         "a",
-        "Allowed",
-        "It is the removed model, and it may stay.",
+        N_("Allowed"),
+        N_("It is the removed model, and it may stay."),
         (
-            "The person depicted consents",
-            "The host has examined it and lets it stay",
-            "Research or evidence under an agreement",
+            N_("The person depicted consents"),
+            N_("The host has examined it and lets it stay"),
+            N_("Research or evidence under an agreement"),
         ),
     ),
     Choice(
         Verdict.SECOND,
         "second",
         "s",
-        "Second pair of eyes",
-        "Somebody else must decide; you cannot be that one.",
+        N_("Second pair of eyes"),
+        N_("Somebody else must decide; you cannot be that one."),
         (
-            "The evidence does not settle it",
-            "The consequences are serious",
-            "I know somebody involved",
+            N_("The evidence does not settle it"),
+            N_("The consequences are serious"),
+            N_("I know somebody involved"),
         ),
     ),
 )
@@ -91,218 +96,96 @@ VERDICTS: Mapping[str, str] = {
     UNDO: NP_("verdict", "undone"),
 }
 
-UNDO_QUICK = ("Decided by mistake", "New evidence", "The person concerned objected")
+UNDO_QUICK = (
+    N_("Decided by mistake"),
+    N_("New evidence"),
+    N_("The person concerned objected"),
+)
 
 _DONE: Mapping[str, str] = {
-    Verdict.CONFIRM: "Decided: confirmed.",
-    Verdict.NOT_THIS_MODEL: "Decided: not this model.",
-    Verdict.ALLOWED: "Decided: allowed.",
-    Verdict.SECOND: "A second pair of eyes is asked for.",
-    UNDO: "Undone.",
+    Verdict.CONFIRM: N_("Decided: confirmed."),
+    Verdict.NOT_THIS_MODEL: N_("Decided: not this model."),
+    Verdict.ALLOWED: N_("Decided: allowed."),
+    Verdict.SECOND: N_("A second pair of eyes is asked for."),
+    UNDO: N_("Undone."),
 }
 
 
 def done(verdict: str) -> str | None:
-    """What was just done, as a sentence; None for a word that nobody uses."""
+    """What was just done, as a sentence in `N_`; None for a word that nobody uses."""
     return _DONE.get(verdict)
 
 
 HISTORY: Mapping[str, str] = {
-    Verdict.CONFIRM: "confirmed it",
-    Verdict.NOT_THIS_MODEL: "said: not this model",
-    Verdict.ALLOWED: "allowed it",
-    Verdict.SECOND: "asked for a second pair of eyes",
-    UNDO: "undid the last decision",
-    "comment": "wrote",
-    "reveal": "revealed the names",
+    Verdict.CONFIRM: NP_("history", "confirmed it"),
+    Verdict.NOT_THIS_MODEL: NP_("history", "said: not this model"),
+    Verdict.ALLOWED: NP_("history", "allowed it"),
+    Verdict.SECOND: NP_("history", "asked for a second pair of eyes"),
+    UNDO: NP_("history", "undid the last decision"),
+    "comment": NP_("history", "wrote"),
+    "reveal": NP_("history", "revealed the names"),
 }
 
 QUEUE_KEYS = (
-    "Queue",
+    N_("Queue"),
     (
-        ("j k", "next, previous case"),
-        ("Enter o", "open the case"),
-        ("y", "tick the case"),
-        ("n", "claim the next case and open it"),
-        ("f", "to the filter"),
-        ("u", "undo what was just decided"),
+        ("j k", N_("next, previous case")),
+        ("Enter o", N_("open the case")),
+        ("y", N_("tick the case")),
+        ("n", N_("claim the next case and open it")),
+        ("f", N_("to the filter")),
+        ("u", N_("undo what was just decided")),
     ),
 )
 CASE_KEYS = (
-    "Case",
+    N_("Case"),
     (
-        ("c", "confirm: to its reason"),
-        ("x", "not this model"),
-        ("a", "allowed"),
-        ("s", "second pair of eyes"),
-        ("Enter", "send, from the list of reasons"),
-        ("Ctrl+Enter", "send, from the text"),
-        ("u", "undo"),
-        ("r", "reveal the names, recorded"),
-        ("m", "make it mine: claim"),
-        ("t", "write a comment"),
-        ("n", "next case"),
-        ("Esc", "back to the queue"),
+        ("c", N_("confirm: to its reason")),
+        ("x", N_("not this model")),
+        ("a", N_("allowed")),
+        ("s", N_("second pair of eyes")),
+        ("Enter", N_("send, from the list of reasons")),
+        ("Ctrl+Enter", N_("send, from the text")),
+        ("u", N_("undo")),
+        ("r", N_("reveal the names, recorded")),
+        ("m", N_("make it mine: claim")),
+        ("t", N_("write a comment")),
+        ("n", N_("next case")),
+        ("Esc", N_("back to the queue")),
     ),
 )
 ACCOUNT_KEYS = (
-    "Account",
+    N_("Account"),
     (
-        ("j k", "next, previous case"),
-        ("Enter o", "open the case"),
-        ("c", "to the reason"),
-        ("u", "undo what was just decided"),
-        ("Esc", "to the queue"),
+        ("j k", N_("next, previous case")),
+        ("Enter o", N_("open the case")),
+        ("c", N_("to the reason")),
+        ("u", N_("undo what was just decided")),
+        ("Esc", N_("to the queue")),
     ),
 )
 EVERYWHERE = (
-    "Everywhere",
-    (("/", "search"), ("?", "this list"), ("Esc", "leave a field, close this list")),
+    N_("Everywhere"),
+    (
+        ("/", N_("search")),
+        ("?", N_("this list")),
+        ("Esc", N_("leave a field, close this list")),
+    ),
 )
 
 
-def figures(figures: Mapping[str, float | int | str]) -> list[str]:
-    """The figures of the weights rung, or of the component rung, each as a sentence; what is not
-    there is left out."""
-    if "by" in figures:
-        return _of_part(figures)
-    cosine, scale = _number(figures, "cosine"), _number(figures, "scale")
-    if (rows := _number(figures, "rows")) is not None:
-        return _of_rows(figures, rows, cosine or 0.0, scale or 1.0)
-    lines: list[str] = []
-    if other := str(figures.get("together_with", "")):
-        lines.append(
-            f"What follows is of this file and that of the sighting {other} together, added up"
-            f" {figures.get('how', '')}. By itself neither is like the removed model."
-        )
-    if cosine is not None:
-        lines.append(
-            f"Cosine {cosine:.3f}: {_how_alike(cosine)}. 1 is the same update, 0 a stranger's."
-        )
-    agreeing, modules = _number(figures, "agreeing"), _number(figures, "modules")
-    if agreeing is not None and modules is not None:
-        lines.append(
-            f"{agreeing:.0%} of {modules:,.0f} modules agree, each by itself; of a stranger's"
-            " about 1 in 100 does."
-        )
-    p_value, calibration = _number(figures, "p_value"), str(figures.get("calibration", ""))
-    if p_value is not None:
-        if calibration.startswith("uncalibrated"):
-            lines.append(
-                f"Chance of this among strangers: {p_value:.1g}, uncalibrated. No background of"
-                " this architecture was there to measure against, so do not lean on it."
-            )
-        else:
-            lines.append(f"Chance of this among strangers: {p_value:.1g}, {calibration}.")
-    coverage = _number(figures, "coverage")
-    if coverage is not None and coverage < 0.995:
-        lines.append(f"{coverage:.0%} of the removed model's modules are in this file.")
-    if scale is not None and abs(scale - 1) >= 0.01:
-        negated = " It is negated: used at a negative strength." if scale < 0 else ""
-        lines.append(f"Its update is {abs(scale):.2g} times as strong.{negated}")
-    for part, words in _PARTS.items():
-        if blocks := str(figures.get(part, "")):
-            lines.append(f"{words}: {blocks}.")
-    if relation := str(figures.get("relation", "")):
-        lines.append(f"What explains it best: {_RELATIONS.get(relation, relation)}.")
-    return lines
-
-
-def _of_part(figures: Mapping[str, float | int | str]) -> list[str]:
-    """What shows that the removed model is inside a merge."""
-    share, cosine = _number(figures, "share"), _number(figures, "cosine")
-    modules, decoys = _number(figures, "modules") or 0.0, _number(figures, "decoys") or 0.0
-    lines: list[str] = []
-    if share is not None:
-        lines.append(
-            f"{share:.0%} of the removed model's column space is in this file, over {modules:,.0f}"
-            " modules. It is the same however weakly it was mixed in."
-        )
-    if cosine is not None:
-        what = "Its up factors agree" if figures["by"] == "up factors" else "Its weights agree"
-        lines.append(
-            f"{what} with what no other known model explains of this file: cosine {cosine:.2f},"
-            f" over {modules:,.0f} modules."
-        )
-    if (margin := _number(figures, "margin")) is not None:
-        lines.append(
-            f"{margin:.2f} above {decoys:,.0f} decoys: other models of this kind, which are not in"
-            " it as far as is known."
-        )
-    if (p_value := _number(figures, "p_value")) is not None:
-        lines.append(f"Chance of this among strangers: {p_value:.1g}.")
-    if (weight := _number(figures, "weight")) is not None:
-        lines.append(f"It is in the file about {abs(weight):.2g} times as strong as it was.")
-    else:
-        lines.append("How strong it is in the file cannot be told.")
-    lines.append("What else is in the file this does not say.")
-    return lines
-
-
-_PARTS: Mapping[str, str] = {
-    "negated": "Negated, as if used at the opposite strength",
-    "random": "Nothing of the removed model is left in",
-    "missing": "Not in this file",
-    "added": "In this file and not in the removed model",
-}
-_RELATIONS: Mapping[str, str] = {
-    "same": "the same adapter, saved again",
-    "scaled": "the same adapter at another strength",
-    "cast": "the same adapter in another number format",
-    "resized": "the same adapter at a lower rank",
-    "partial": "the same adapter in a part of the layers",
-    "trained on": "trained on from the adapter",
-    "part of a merge": "the adapter is one part of a merge",
-    "by order": "uncertain: which layer is which was told by their order alone",
-    "uncertain: files of this recipe resemble each other": (
-        "uncertain: files of this recipe resemble each other"
-    ),
-    "uncertain: it may be another part of a removal that is a merge itself": (
-        "uncertain: it may be another part of a removal that is a merge itself"
-    ),
-}
-
-
-def _of_rows(
-    figures: Mapping[str, float | int | str], rows: float, cosine: float, scale: float
-) -> list[str]:
-    """The same of an embedding, which is compared row by row."""
-    agreeing = _number(figures, "rows_agreeing") or 0.0
-    lines = [
-        f"{agreeing:,.0f} of the {rows:,.0f} rows of the removed embedding that can be told from"
-        f" strangers' are in this file, each with a cosine of at least {cosine:.3f}. 1 is the same"
-        " row; of strangers who began with one word none comes near 0.9."
-    ]
-    if abs(scale - 1) >= 0.01:
-        lines.append(f"They are {scale:.2g} times as long.")
-    return lines
-
-
-def _how_alike(cosine: float) -> str:
-    if cosine >= 0.97:
-        return "practically the same weights"
-    if cosine >= 0.8:
-        return "the same weights, lightly altered"
-    return "a part of it, or trained on from it" if cosine >= 0.4 else "a weak likeness"
-
-
-def _number(figures: Mapping[str, float | int | str], name: str) -> float | None:
-    value = figures.get(name)
-    return float(value) if isinstance(value, int | float) else None
-
-
-def revealed(names: Names) -> list[tuple[str, tuple[str, ...]]]:
+def revealed(speech: Speech, names: Names) -> list[tuple[str, tuple[str, ...]]]:
     """What was opened of a removal, by what it is."""
     said: Mapping[str, tuple[str | None, ...]] = {
-        "name": (names.name,),
-        "trigger words": names.trigger_words,
-        "former address": (names.url,),
-        "model id": (names.model_id,),
-        "version id": (names.version_id,),
-        "file names": names.file_names,
-        "reason": (names.reason,),
+        N_("name"): (names.name,),
+        N_("trigger words"): names.trigger_words,
+        N_("former address"): (names.url,),
+        N_("model id"): (names.model_id,),
+        N_("version id"): (names.version_id,),
+        N_("file names"): names.file_names,
+        N_("reason"): (names.reason,),
     }
-    told = [(label, tuple(v for v in values if v)) for label, values in said.items()]
+    told = [(speech.fixed(k), tuple(v for v in values if v)) for k, values in said.items()]
     return [(label, values) for label, values in told if values] or [
-        ("name", ("the list said none",))
+        (speech.gettext("name"), (speech.gettext("the list said none"),))
     ]
