@@ -198,6 +198,8 @@ class HubError(ReseenError):
     unexplained = False
     """A refusal that gives no reason: it may be about how it was asked, and a simpler question be
     answered."""
+    challenge = ""
+    """Of a 401: what it says of how to be let in (`WWW-Authenticate`)."""
 
 
 class HubAuth(HubError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from replica.civitai import CivitaiSite
 from replica.modelscope import ModelScopeSite
+from replica.oci import OciSite
 from replica.server import Replica, Site
 from replica.world import World, claimed
 from tests.scan.walking import Hasty
@@ -17,6 +18,7 @@ from reseen.hubs.civitai import Civitai
 from reseen.hubs.http import ClientOptions
 from reseen.hubs.hub import Hub
 from reseen.hubs.modelscope import ModelScope
+from reseen.hubs.oci import OciRegistry
 from reseen.scan.target import Target
 
 ACCOUNTS = 7
@@ -65,7 +67,25 @@ def _modelscope(count: int) -> ModelScopeSite:
     return site
 
 
+def _oci(count: int) -> OciSite:
+    site = OciSite()
+    for n in range(count):
+        site.put(_oci_name(n), {"latest": {"model": (digest_of(n).hex(), 4096 + n)}})
+    return site
+
+
+def _oci_name(number: int) -> str:
+    return f"account-{number % ACCOUNTS}/lora-{number}"
+
+
 EACH = (
     OneHub("civitai", _civitai, lambda at, options: Civitai(at, None, options)),
     OneHub("modelscope", _modelscope, lambda at, options: ModelScope(at, None, options)),
+    OneHub("oci", _oci, lambda at, options: OciRegistry(at, None, options)),
+    OneHub(
+        "oci, by name",
+        lambda count: replace(_oci(count), lists=False, realm=""),
+        lambda at, options: OciRegistry(at, None, options),
+        lambda count: Target(repos=tuple(map(_oci_name, range(count)))),
+    ),
 )

@@ -140,6 +140,7 @@ ASSUMED = {
     "kohaku.py": 2,
     "liblib.py": 1,
     "modelscope.py": 3,
+    "oci.py": 1,
     "routes.py": 7,
     "shapes.py": 1,
 }

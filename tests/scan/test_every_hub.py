@@ -26,7 +26,7 @@ from reseen.store.database import Store
 
 COUNT, FEW = 120, 8
 """Repositories of a hub; and of one that answers something else."""
-DECLARED = Options(confirm=Confirm.NONE)
+DECLARED = Options(confirm=Confirm.NONE, follow=False)
 IMPATIENT = replace(QUICK, patience=0.1)
 
 
@@ -133,8 +133,8 @@ def test_whatever_it_answers_the_scan_ends_in_one_line(
         assert "\n" not in said
         assert len(said) < 300
         assert not any(digest_of(number).hex() in said for number in range(FEW))
-        assert "LORA" not in said
-        assert replica.journal.total < 20 * FEW
+        assert "lora" not in said.lower()
+        assert replica.journal.total < 60 * FEW
         # What was found stays; when the hub is itself again, the rest is found.
         before = found(known)
         replica.faults.clear()

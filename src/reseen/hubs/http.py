@@ -17,7 +17,7 @@ import hashlib
 import logging
 import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeVar
@@ -52,6 +52,9 @@ AT_FIRST = 3
 """Attempts to reach a hub that never answered: its address may be wrong."""
 DRAINED = 64 << 10
 """Bytes of a refusal or redirect read to keep its connection."""
+
+AUTHORIZATION = "Authorization"
+NO_HEADERS: Mapping[str, str] = {}
 
 _BACKOFF = wait_exponential(multiplier=0.5, max=30.0) + wait_random(0.0, 0.5)
 
@@ -179,17 +182,19 @@ class Http:
         simpler: str | None = None,
         attempts: int | None = None,
         body: bytes | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> HubResponse:
         """GET of the API; POST of `body` (JSON), where there is one, which goes to the endpoint and
         is led nowhere else. Raises AnswerTooBig beyond `MOST_JSON` bytes.
 
         `simpler`: a query that is asked once in the place of `query` where the hub has troubles
         (5xx) with that, time and again: an answer's `query` says which it is to. `attempts`: no
-        more than these.
+        more than these. `headers`: others than the usual ones; one of authorization goes where the
+        token goes, in its place.
         """
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        sent = {"Accept": "application/json", "Accept-Encoding": "gzip", **headers}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            sent["Content-Type"] = "application/json"
         tried, troubled = 0, False
 
         async def attempt() -> HubResponse:
@@ -199,7 +204,7 @@ class Http:
             asked = simpler if turn and simpler is not None else query
             url = self._url(f"{path}?{asked}" if asked else path)
             try:
-                response = await self._get(url, headers, body)
+                response = await self._get(url, sent, body)
             except _Again as again:
                 troubled = again.final.unexplained
                 raise
@@ -235,15 +240,17 @@ class Http:
 
         return await self._persist(attempt, attempts)
 
-    async def range(self, path: str, wanted: Range) -> bytes:
-        """Bytes of a file: at most `wanted.length`, fewer where it ends."""
+    async def range(
+        self, path: str, wanted: Range, headers: Mapping[str, str] = NO_HEADERS
+    ) -> bytes:
+        """Bytes of a file: at most `wanted.length`, fewer where it ends. `headers`: as `json`."""
         if wanted.length <= 0:
             return b""
         url = self._url(path)
         last = wanted.start + wanted.length - 1
 
         async def attempt() -> bytes:
-            response = await self._get(url, _bytes(f"{wanted.start}-{last}"))
+            response = await self._get(url, {**headers, **_bytes(f"{wanted.start}-{last}")})
             try:
                 async with asyncio.timeout(LEAST_TIME + wanted.length / SLOWEST):
                     return await self._read_range(response, wanted)
@@ -286,8 +293,11 @@ class Http:
             raise _Again(HubGarbage("the hub sends another range than it promised"), most=3)
         return bytes(data[:most])
 
-    async def whole(self, path: str, size: int | None, limit: int) -> AsyncGenerator[bytes]:
+    async def whole(
+        self, path: str, size: int | None, limit: int, headers: Mapping[str, str] = NO_HEADERS
+    ) -> AsyncGenerator[bytes]:
         """A file in order, going on where the connection broke. `size`: as declared, if it was.
+        `headers`: as `json`.
 
         Raises HubGarbage past `limit` bytes.
         """
@@ -303,14 +313,15 @@ class Http:
             nonlocal response, chunks, skip, received, waited
             try:
                 if response is None or chunks is None:
-                    response = await self._get(url, _bytes(f"{done}-") if done else _PLAIN)
+                    asked = _bytes(f"{done}-") if done else _PLAIN
+                    response = await self._get(url, {**headers, **asked})
                     skip = self._resumed(response, done)
                     chunks = response.aiter_raw()
                 while True:
-                    asked = self._clock()
+                    began = self._clock()
                     if not (chunk := await anext(chunks, b"")):
                         break
-                    waited += self._clock() - asked
+                    waited += self._clock() - began
                     received += len(chunk)
                     self._usage.bytes_read += len(chunk)
                     if waited > 10 * LEAST_TIME + received / SLOWEST:
@@ -389,9 +400,11 @@ class Http:
     ) -> httpx2.Response:
         """One request, once its quota has room. `own`: to the endpoint's origin."""
         method = "GET" if body is None else "POST"
-        request = self._client.build_request(method, url, headers=headers, content=body)
-        if trusted and self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        authorization = headers.get(AUTHORIZATION) or (f"Bearer {self._token}" * bool(self._token))
+        plain = {name: value for name, value in headers.items() if name != AUTHORIZATION}
+        request = self._client.build_request(method, url, headers=plain, content=body)
+        if trusted and authorization and may_carry_token(self._base):
+            request.headers[AUTHORIZATION] = authorization
         slot = await self._quota.enter(self._kind(url)) if own else None
         try:
             self._usage.requests += 1
@@ -446,7 +459,9 @@ class Http:
             return _Again(final, most=3)
         signed_in = self._token is not None
         told = (status, response.headers, signed_in, self._endpoint, self._access_in)
-        return answers.refusal(*told)
+        refused = answers.refusal(*told)
+        refused.challenge = response.headers.get("WWW-Authenticate", "")
+        return refused
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]], attempts: int | None = None) -> T:
         """Try again while there is hope and patience; then raise what the last failure means."""

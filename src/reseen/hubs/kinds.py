@@ -19,9 +19,10 @@ from reseen.hubs.civitai_addresses import CivitaiAddresses
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
 from reseen.hubs.liblib_addresses import LiblibAddresses
 from reseen.hubs.modelscope_addresses import ModelScopeAddresses
+from reseen.hubs.oci_addresses import OciAddresses
 from reseen.records import FOLDER as FOLDER
 from reseen.records import Sighting
-from reseen.settings import CIVITAI, HUGGING_FACE, LIBLIB, MODELSCOPE, HubSettings, Settings
+from reseen.settings import CIVITAI, HUGGING_FACE, LIBLIB, MODELSCOPE, OCI, HubSettings, Settings
 
 if TYPE_CHECKING:
     from reseen.hubs.http import ClientOptions
@@ -90,6 +91,12 @@ def _modelscope(hub: HubSettings) -> Hub:
     return ModelScope(hub.endpoint, hub.token, _options(hub, hub.contact))
 
 
+def _oci(hub: HubSettings) -> Hub:
+    from reseen.hubs.oci import OciRegistry
+
+    return OciRegistry(hub.endpoint, hub.token, _options(hub, hub.contact))
+
+
 KINDS: Mapping[str, HubKind] = {
     kind.name: kind
     for kind in (
@@ -97,6 +104,7 @@ KINDS: Mapping[str, HubKind] = {
         HubKind(CIVITAI, CivitaiAddresses, _civitai, _civitai_by_hash),
         HubKind(LIBLIB, LiblibAddresses, _liblib, _liblib_by_hash),
         HubKind(MODELSCOPE, ModelScopeAddresses, _modelscope),
+        HubKind(OCI, OciAddresses, _oci),
     )
 }
 ALIASES = {"hf": HUGGING_FACE}
@@ -222,7 +230,7 @@ def repository_named(given: str, hub: HubSettings) -> Named:
     given = _bare(given)
     addresses = addresses_of(stored_name(hub))
     named = addresses.named(given) if addresses is not None and "://" in given else None
-    if named is None and isinstance(addresses, HuggingFaceAddresses):
+    if named is None and isinstance(addresses, HuggingFaceAddresses | OciAddresses):
         named = addresses.written(given)
     elif named is None and "://" not in given:
         one = given.count("/") == 1 and all(given.split("/")) and given.split() == [given]

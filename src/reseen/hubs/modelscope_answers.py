@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reseen.errors import HubGarbage
@@ -184,8 +184,7 @@ def files(like: Artifact, where: str, found: Sequence[object]) -> FilesPage:
 
 
 def _file(like: Artifact, path: str, size: int | None, sha256: bytes | None) -> Artifact:
-    told = (like.hub, like.type, like.repo, like.revision, like.ref)
-    return Artifact(*told, path, size, sha256=sha256)
+    return replace(like, path=path, size=size, sha256=sha256)
 
 
 def revisions(where: str, value: object) -> tuple[list[Revision], list[Problem]]:
