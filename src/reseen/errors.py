@@ -7,6 +7,7 @@
     │       ├── Malformed     it lies about itself, or breaks off
     │       ├── TooLarge      it asks for more than we give (bytes, tensors, depth)
     │       ├── Unread        recognised, but nothing here reads it yet
+    │       ├── PartMissing   another file that belongs to it is not beside it
     │       └── Unforeseen    Reseen itself failed on it, and that was kept to it
     │           └── SystemLimit   the system gave no more memory or time for it
     ├── SettingsError         an environment variable or option makes no sense
@@ -85,6 +86,12 @@ class Unread(FileError):
     """The container or algorithm is recognised, but nothing here reads it yet."""
 
     code = "not-read"
+
+
+class PartMissing(FileError):
+    """A file is one of several, and another of them is not beside it."""
+
+    code = "several-parts"
 
 
 class Unforeseen(FileError):

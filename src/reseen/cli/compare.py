@@ -342,8 +342,9 @@ def _checkpoint_source(
 
         return partial(weights_of, *remote, never_read(db)), MOST_AT_HUB
     from reseen.fingerprints.local import weights_of as weights_of_local
+    from reseen.registry.never_read import forbidden_by
 
-    return partial(weights_of_local, Path(given)), None
+    return partial(weights_of_local, Path(given), forbidden=forbidden_by(never_read(db))), None
 
 
 class _NoLayers:

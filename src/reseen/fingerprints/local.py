@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reseen.errors import FileError, bulkhead
+from reseen.files import shards
 from reseen.files.containers import read_listing
 from reseen.files.source import LocalFile, Range, run
 from reseen.files.system_limits import limits
@@ -12,7 +13,9 @@ from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.digests import look_inside
 from reseen.fingerprints.known_bogus import why_no_model
+from reseen.fingerprints.members import Forbidden
 from reseen.fingerprints.rows import EmbeddingRows, read_rows
+from reseen.fingerprints.sharded import weights_of_shards
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.fingerprints.weight_sketch import LayerChoice, Progress, WeightsRead, read_chosen
 from reseen.records import Fingerprint
@@ -54,10 +57,16 @@ def plan_of(path: Path) -> tuple[Listing, Plan]:
 
 
 def weights_of(
-    path: Path, choice: LayerChoice, progress: Progress | None = None
+    path: Path,
+    choice: LayerChoice,
+    progress: Progress | None = None,
+    forbidden: Forbidden | None = None,
 ) -> WeightsRead | None:
     """The sketch of a checkpoint's weights, of the layers that are chosen; None for what is none.
-    `progress`: is told bytes as they are read. Raises FileError."""
+    Of one in shards `path` is their index. `progress`: is told bytes as they are read. `forbidden`:
+    told the digests of each shard, whether nothing more of it may be read. Raises FileError."""
+    if path.name.endswith(shards.ENDING):
+        return weights_of_shards(path, choice, progress, forbidden)
     with bulkhead(), LocalFile(path) as source, limits(source.size):
         made = plan_weights(run(source, read_listing(source.size)))
         return None if made is None else run(source, read_chosen(made, choice, progress))

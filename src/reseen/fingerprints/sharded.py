@@ -1,4 +1,5 @@
-"""The fingerprint of a model in several files: that of its index, with what is in its shards.
+"""A model in several files: its fingerprint, that of its index with what is in its shards; and the
+sketch of its weights, where it is a checkpoint.
 
 Each shard is a file of its own, too. Together they are what the index stands for: their tensors'
 digest and sketch are those that the same model has in one file.
@@ -6,48 +7,102 @@ digest and sketch are those that the same model has in one file.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reseen.errors import FileError, Malformed, bulkhead
+from reseen.errors import FileError, Malformed, PartMissing, bulkhead
 from reseen.files import shards, system_limits
 from reseen.files.containers import read_listing
 from reseen.files.source import FileParts, LocalFile, Range, run, standing_beside
+from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.contents import Contents
 from reseen.fingerprints.digests import BLOCK, whole_digests
 from reseen.fingerprints.members import Forbidden
+from reseen.fingerprints.weight_sketch import LayerChoice, Progress, WeightsRead, read_chosen
 from reseen.records import BlindSpot, Digest, DigestKind, Fingerprint
+from reseen.updates.whole_weights import plan_weights
 
-MISSING = BlindSpot("several-parts", "a file that the index names is not beside it")
+
+@dataclass(frozen=True, slots=True)
+class OpenedShards:
+    """The files of one model, open, in the order of their names."""
+
+    index: Mapping[str, str]
+    """Tensor -> the file that it is in."""
+    files: tuple[tuple[str, LocalFile], ...]
+
+    @property
+    def whole(self) -> FileParts:
+        """One behind the other."""
+        return FileParts(tuple(file for _, file in self.files))
+
+    def listing(self) -> Listing:
+        """What is in them together. Raises FileError."""
+        each = [(name, file.size, run(file, read_listing(file.size))) for name, file in self.files]
+        return shards.joined(self.index, each)
+
+    def are_forbidden(self, forbidden: Forbidden | None) -> bool:
+        """Nothing more of them may be read, by what the digests of one of them tell."""
+        if forbidden is None:
+            return False
+        return any(forbidden(whole_digests(file)) for _, file in self.files)
+
+
+@contextmanager
+def opened_shards(path: Path) -> Iterator[OpenedShards | None]:
+    """The shards of the index at `path`; None for another JSON of that name. Raises PartMissing
+    where a file that it names is not beside it, and FileError where one cannot be opened."""
+    with LocalFile(path) as file:
+        try:
+            index = shards.parse_index(file.read(Range(0, file.size)))
+        except Malformed:
+            index = None
+    if index is None:
+        yield None
+        return
+    with ExitStack() as stack:
+        files = []
+        for name in shards.names_of(index):
+            shard = standing_beside(path, name)
+            if shard is None:
+                raise PartMissing("a file that the index names is not beside it")
+            files.append((name, stack.enter_context(LocalFile(shard))))
+        yield OpenedShards(index, tuple(files))
 
 
 def with_shards(path: Path, read: Fingerprint, forbidden: Forbidden | None) -> Fingerprint:
     """The fingerprint of an index with what its shards hold together. `forbidden`: told the digests
     of each shard, whether nothing more of it may be read. Never raises for what they hold."""
     try:
-        with bulkhead(), ExitStack() as opened:
-            with LocalFile(path) as file:
-                try:
-                    index = shards.parse_index(file.read(Range(0, file.size)))
-                except Malformed:
-                    return read  # other JSON is called so, too
-            files = []
-            for name in shards.names_of(index):
-                shard = standing_beside(path, name)
-                if shard is None:
-                    return replace(read, problem=MISSING.reason, blind=(MISSING,))
-                files.append((name, opened.enter_context(LocalFile(shard))))
-            if forbidden is not None and any(forbidden(whole_digests(file)) for _, file in files):
+        with bulkhead(), opened_shards(path) as opened:
+            if opened is None or opened.are_forbidden(forbidden):
                 return read
-            whole = FileParts(tuple(file for _, file in files))
+            whole = opened.whole
             with system_limits.limits(whole.size):
-                listings = [(n, f.size, run(f, read_listing(f.size))) for n, f in files]
-                contents = Contents(shards.joined(index, listings), whole.size, config_beside(path))
+                contents = Contents(opened.listing(), whole.size, config_beside(path))
                 return _read(read, whole, contents)
     except FileError as e:
         return replace(read, problem=str(e), blind=(BlindSpot(e.code, str(e)),))
+
+
+def weights_of_shards(
+    path: Path,
+    choice: LayerChoice,
+    progress: Progress | None = None,
+    forbidden: Forbidden | None = None,
+) -> WeightsRead | None:
+    """The sketch of the weights of a checkpoint in shards, by its index; None for what is none, and
+    for what may not be read. Raises FileError."""
+    with bulkhead(), opened_shards(path) as opened:
+        if opened is None or opened.are_forbidden(forbidden):
+            return None
+        whole = opened.whole
+        with system_limits.limits(whole.size):
+            made = plan_weights(opened.listing())
+            return None if made is None else run(whole, read_chosen(made, choice, progress))
 
 
 def _read(read: Fingerprint, files: FileParts, contents: Contents) -> Fingerprint:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from reseen.errors import Malformed, Unread
 from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.local import weights_of
+from reseen.fingerprints.members import Forbidden
 from reseen.fingerprints.sketch import (
     MOST_MODULES,
     NUMBERS,
@@ -245,10 +246,13 @@ class _Every:
         return None
 
 
-def read_base(path: Path, progress: Progress | None = None) -> WeightSketch:
-    """The sketch of a base model. Raises FileError for what is no checkpoint of known layers."""
+def read_base(
+    path: Path, progress: Progress | None = None, forbidden: Forbidden | None = None
+) -> WeightSketch:
+    """The sketch of a base model; `path` and `forbidden` as in `here`. Raises FileError for what is
+    no checkpoint of known layers."""
     every = _Every()
-    read = weights_of(path, every, progress)
+    read = weights_of(path, every, progress, forbidden)
     if read is None or every.plan is None:
         raise Unread(f"{path.name} is no checkpoint of layers that are known here")
     if every.plan.not_read or read.left_out or len(read.sketch.ids) < FEWEST:
@@ -331,9 +335,12 @@ CheckpointSource = Callable[[LayersByBase], WeightsRead | None]
 """One file, here or at a hub: the sketch of the layers that are chosen."""
 
 
-def here(path: Path, progress: Progress | None = None) -> CheckpointSource:
-    """A file on this machine."""
-    return partial(weights_of, path, progress=progress)
+def here(
+    path: Path, progress: Progress | None = None, forbidden: Forbidden | None = None
+) -> CheckpointSource:
+    """A file on this machine, or the index of one in shards. `forbidden`: told the digests of each
+    shard, whether nothing more of it may be read."""
+    return partial(weights_of, path, progress=progress, forbidden=forbidden)
 
 
 def read_against(

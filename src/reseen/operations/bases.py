@@ -43,7 +43,7 @@ def add(
             raise InputError(f"{path.name} is not read: {never_read.WHY}")
         if any(match.rung > Rung.HINT for match in known.match_fingerprint(read)):
             raise InputError(f"{path.name} is a removed model, and no base")
-        made = read_base(path, progress)
+        made = read_base(path, progress, never_read.forbidden_by(never))
     seen = CheckpointReader(store).seen(path, read)
     if seen is not None and any(each.is_sure for each in seen.parts):
         raise InputError(f"{path.name} has a removed model inside, and is no base")

@@ -91,8 +91,12 @@ class CheckpointReader:
         nothing more is. `without`: removals that it is known to be."""
         if read.sketch is not None or read.members or read.problem is not None:
             return None
-        source = checkpoints.here(path, progress)
-        return self._against(source, file=read, without=without)
+        with self._store.read() as connection:
+            never = never_read.load(connection)
+        if never_read.forbids(never, read):
+            return None
+        source = checkpoints.here(path, progress, never_read.forbidden_by(never))
+        return self._against(source, without=without)
 
     def compared(
         self, removal: bytes, source: CheckpointSource, *, most: int | None = None
@@ -110,13 +114,10 @@ class CheckpointReader:
         self,
         source: CheckpointSource,
         own: KnownSketch | None = None,
-        file: Fingerprint | None = None,
         without: Collection[str] = (),
         most: int | None = None,
     ) -> CheckpointSeen | None:
         with self._store.read() as connection:
-            if file is not None and never_read.forbids(never_read.load(connection), file):
-                return None
             order = search_key.of(connection)
             stored = list(bases.sketches(connection))
         known = checkpoints.known_bases(stored)

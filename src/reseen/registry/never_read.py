@@ -180,6 +180,12 @@ def digests_of(read: Fingerprint, *, weights: bool = False) -> Fingerprint:
     )
 
 
+def forbidden_by(never: NeverRead) -> Callable[[Fingerprint], bool] | None:
+    """What a reader of several files asks, with the digests of each: may nothing more of it be
+    read? None where no removal is of that class, and nothing need be asked."""
+    return partial(forbids, never) if never else None
+
+
 def read_local(
     path: Path,
     never: NeverRead,
@@ -196,7 +202,7 @@ def read_local(
         whole = digests_alone(path)
         if forbids(never, whole):
             return digests_of(whole)
-        return ended(never, fingerprint(path, progress, partial(forbids, never)))
+        return ended(never, fingerprint(path, progress, forbidden_by(never)))
     return fingerprint(path, progress)
 
 
