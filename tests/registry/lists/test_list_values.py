@@ -211,3 +211,15 @@ def test_every_hash_in_base64_is_the_hash(raw: bytes) -> None:
 def test_what_is_not_just_a_hash_in_base64_is_refused(text: str) -> None:
     with pytest.raises(RefusedValue):
         digest_of(text, DigestKind.SHA256)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{SHA[:12]}…", f"{SHA[:10]}...", f"{SHA[:8]}...{SHA[-6:]}", f"…{SHA[-12:]}", f"{SHA[:8]}**"],
+)
+def test_the_beginning_of_a_hash_is_not_taken_for_a_short_one(text: str) -> None:
+    assert hash_digits(text) == 0
+    for kind in (DigestKind.AUTOV3, DigestKind.SHA256, None):
+        with pytest.raises(RefusedValue, match="is not the whole hash"):
+            digest_of(text, kind)
+    assert digest_of(f"{SHA}...", None) == Digest(DigestKind.SHA256, bytes.fromhex(SHA))

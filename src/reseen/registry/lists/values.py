@@ -162,6 +162,18 @@ def bare(text: str) -> str:
     return text.strip(_DECORATION)
 
 
+_CUT = re.compile(r"…|\.\.|⋯|\*\*")
+"""What is written in place of digits that are left out."""
+_WHOLE = 40
+"""Digits from which on a hash is whole, whatever stands behind it."""
+
+
+def is_cut(text: str) -> bool:
+    """Whether a text says itself that it is the beginning, or both ends, of a hash: its length
+    tells no kind then."""
+    return bool(_CUT.search(text)) and len(_digits(bare(_unprefixed(bare(text))[1]))) < _WHOLE
+
+
 def hash_digits(text: str) -> int:
     """How many hexadecimal digits a text has that looks like a hash and nothing else; else 0."""
     if len(text) > 200:
@@ -175,7 +187,7 @@ def hash_digits(text: str) -> int:
     if len(digits) not in _LENGTHS or not _HEX.match(digits):
         return 0
     letters = sum(c.isalpha() for c in digits)
-    return len(digits) if 0 < letters < len(digits) else 0
+    return len(digits) if 0 < letters < len(digits) and not is_cut(text) else 0
 
 
 def hyperlink_of(text: str) -> tuple[str, str] | None:
@@ -228,6 +240,8 @@ def digest_of(cell: Cell, kind: DigestKind | None) -> Digest | None:
         return None
     if len(text) > _LONGEST:
         raise RefusedValue(f"{_label(kind)} holds far more than a hash")
+    if is_cut(text):
+        raise RefusedValue(f"what stands in the column of {_label(kind)} is not the whole hash")
     prefix, rest = _unprefixed(bare(text))
     if prefix is not None:
         named = _BY_PREFIX.get(prefix)
