@@ -27,6 +27,7 @@ from reseen.records import (
 )
 from reseen.registry.identity import Key
 from reseen.registry.lists.columns import ListField, Meaning
+from reseen.registry.lists.not_removed import says_no, says_not_removed
 from reseen.registry.lists.table import HEADING, UNREADABLE, Cell, LinkedText, ListTable
 from reseen.registry.lists.values import (
     RefusedValue,
@@ -335,6 +336,8 @@ class _Drafter:
     def draft(self, row: int, place: str, cells: Sequence[Cell]) -> Draft:
         """The row's draft. Raises RefusedValue."""
         self._tally.row, self._tally.place = row, place
+        if self._others and self._stands(cells):
+            raise RefusedValue("the list says that this model was not removed, or stands again")
         bad: list[str] = []
         digests = self._digests_of(cells, bad)
         name = None if self._name is None else text_of(cells[self._name])
@@ -383,6 +386,13 @@ class _Drafter:
             except RefusedValue as refused:
                 self._tally.count(f"set aside: {refused}")
         draft.cls = self._class(cells) or draft.cls
+
+    def _stands(self, cells: Sequence[Cell]) -> bool:
+        """Whether the row says itself that its model is no removed one."""
+        status = self._cell(cells, ListField.STATUS)
+        if says_not_removed(text_of(status)) or says_no(status):
+            return True
+        return says_no(self._cell(cells, ListField.REMOVED_ON))
 
     def _known_again(self, draft: Draft, link: links.Link | None, bad: Sequence[str]) -> Draft:
         """The draft, sure to be known again when its row comes once more. `bad`: values of the row

@@ -9,11 +9,13 @@ be a value of the list.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from reseen.errors import InputError
+from reseen.registry.lists.not_removed import is_of_another
 
 
 class ListField(StrEnum):
@@ -44,6 +46,8 @@ class ListField(StrEnum):
     SIZE_KB = "size-kb"
     REMOVED_ON = "removed-on"
     REASON = "reason"
+    STATUS = "status"
+    """What became of the model: one that was not removed, or stands again, is no removal."""
     LIST = "list"
     CLASS = "class"
     """Of the removal: likeness, intimate imagery, child abuse imagery, other."""
@@ -109,6 +113,12 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
         *("reason", "removal reason", "reason of removal", "why", "violation", "policy"),
         *("takedown reason", "category"),
     ),
+    ListField.STATUS: (
+        *("status", "state", "decision", "outcome", "verdict", "resolution", "action"),
+        *("action taken", "moderation status", "current status", "removal status"),
+        *("is removed", "is deleted", "statut", "etat", "decision prise", "entscheidung"),
+        *("massnahme", "estado", "resultado de la revision"),
+    ),
     ListField.LIST: ("list", "list name", "name of list", "source list", "batch"),
     ListField.CLASS: ("class", "removal class", "classification"),
 }
@@ -149,9 +159,6 @@ _OF_FILE = frozenset({"lfs", "file", "files", "model", "modelfile"})
 """Names of nested entries that tell of the file itself: `lfs.size` is its size. What other entries
 call a size, a name or a page may be something else's."""
 
-_OF_OTHERS = ("base", "vae", "image", "preview", "thumb", "parent")
-"""Parts of names of nested entries that tell of another file than the removed one."""
-
 _HINTS = (
     ("sha256", ListField.SHA256),
     ("blake3", ListField.BLAKE3),
@@ -161,7 +168,10 @@ _HINTS = (
 
 
 def plain_heading(heading: str) -> str:
-    """A heading without what does not tell two apart."""
+    """A heading without what does not tell two apart: case, blanks, punctuation, accents."""
+    if not heading.isascii():
+        parts = unicodedata.normalize("NFKD", heading)
+        heading = "".join(c for c in parts if not unicodedata.combining(c))
     return _DROP.sub("", heading).casefold()
 
 
@@ -224,6 +234,8 @@ class ColumnValues:
     """`HASH` or `LINK`, where nearly all values are."""
     digits: int = 0
     """Of nearly all hashes; 0 where they are of several kinds."""
+    repeated: bool = False
+    """The values come more than twice on average: so does a base model's hash, and no file's."""
     behind: bool = False
     """The links stand behind other text, which the heading tells."""
 
@@ -251,12 +263,11 @@ def recognise(
     for position, field in enumerate(spelled):
         if position not in chosen and field is not None and field is not ListField.IGNORE:
             fields.setdefault(field, position)
-    for position, look in enumerate(looks):
-        if position not in chosen and spelled[position] is None and look.field is not None:
-            told = _by_values(look, plain[position])
-            taken = HASHES & fields.keys() if told in HASHES else {told} & fields.keys()
-            if not taken:
-                fields[told] = position
+    free = [at for at, field in enumerate(spelled) if field is None and at not in chosen]
+    for position, told in [*_links_by_values(cells, looks, free), *_hashes(cells, looks, free)]:
+        taken = HASHES & fields.keys() if told in HASHES else {told} & fields.keys()
+        if not taken:
+            fields[told] = position
     taken_from = {position: field for field, position in fields.items()}
     further = _further(cells, looks, taken_from, {*chosen})
     taken_from |= {more: taken_from[first] for first, more in further}
@@ -288,6 +299,8 @@ def _further(
     for position, heading in enumerate(header):
         if position in taken or position in chosen or looks[position].field is not ListField.HASH:
             continue
+        if is_of_another(heading):
+            continue
         first = next((like[each] for each in _numbered(heading) if each in like), None)
         if first is not None and looks[first].digits == looks[position].digits:
             found.append((first, position))
@@ -297,9 +310,16 @@ def _further(
 _NUMBER = re.compile(r"[\s_.(#-]{1,4}(?:\d{1,3}|[xy])\)?\s{0,4}\Z")
 
 
+_KIND = re.compile(r"sha[-_ ]?2(?:56)?|sha[-_ ]?1|blake3|b3|autov[123]|crc32", re.IGNORECASE)
+_DIGITS = re.compile(r"[0-9]+")
+
+
 def _numbered(heading: str) -> frozenset[str]:
-    """A heading with and without the number that tells it from others: "sha256_2"."""
-    return frozenset(map(plain_heading, (heading, _NUMBER.sub("", heading)))) - {""}
+    """A heading with and without the number that tells it from others: "sha256_2",
+    "file2_sha256"."""
+    kind = _KIND.search(heading)
+    bare = _DIGITS.sub("", _KIND.sub("", heading)) + (kind[0] if kind else "")
+    return frozenset(map(plain_heading, (heading, _NUMBER.sub("", heading), bare))) - {""}
 
 
 def _chosen(
@@ -335,10 +355,56 @@ def _not_as_they_are_called(
             spelled[position] = None
 
 
+def _links_by_values(
+    cells: Sequence[str], looks: Sequence[ColumnValues], free: Sequence[int]
+) -> Iterator[tuple[int, ListField]]:
+    """Columns of links, by their values alone."""
+    for at in free:
+        if looks[at].field is ListField.LINK and not is_of_another(cells[at]):
+            yield at, ListField.LINK
+
+
+def _hashes(
+    cells: Sequence[str], looks: Sequence[ColumnValues], free: Sequence[int]
+) -> Iterator[tuple[int, ListField]]:
+    """The column of hashes, by its values alone. Where it may be of another thing than the removed
+    file (a base model, a preview), or several may be the one, none is guessed: a hash that is
+    taken by mistake accuses whoever has that file."""
+    found = [
+        at
+        for at in free
+        if looks[at].field is ListField.HASH
+        and not is_of_another(cells[at])
+        and not (looks[at].repeated and cells[at].strip())
+    ]
+    found = [at for at in found if looks[at].digits >= 40] or found
+    if not found:
+        return
+    best = max(_surely_a_file(cells[at]) for at in found)
+    first, *others = (at for at in found if _surely_a_file(cells[at]) == best)
+    headless = not any(cell.strip() for cell in cells)
+    alike = all(_numbered(cells[at]) & _numbered(cells[first]) for at in others)
+    if headless or alike:
+        yield first, _by_values(looks[first], plain_heading(cells[first]))
+
+
+def _surely_a_file(heading: str) -> int:
+    """How plainly a heading says that hashes of files stand below it."""
+    plain = plain_heading(heading)
+    return 2 * any(each in plain for each in _SAYS_FILE) + any(each in plain for each in _SAYS_HASH)
+
+
+_SAYS_FILE = ("file", "datei", "fichier", "archivo", "fichero")
+_SAYS_HASH = (
+    *("sha", "hash", "checksum", "digest", "fingerprint", "blake"),
+    *("empreinte", "condensat", "prufsumme", "pruefsumme", "fingerabdruck", "huella", "suma"),
+)
+
+
 def _by_values(look: ColumnValues, plain: str) -> ListField:
-    if look.field is ListField.HASH and look.digits == 64:
+    if look.digits == 64:
         return next((field for part, field in _HINTS if part in plain), ListField.SHA256)
-    return look.field or ListField.HASH
+    return ListField.HASH
 
 
 def field_called(heading: str) -> ListField | None:
@@ -374,7 +440,7 @@ def _by_last_part(header: str) -> ListField | None:
     """ "hashes.SHA256", as nested entries are flattened, means what "SHA256" means."""
     before, dot, last = header.rpartition(".")
     field = _BY_SPELLING.get(plain_heading(last)) if dot else None
-    if field is None or any(part in before.casefold() for part in _OF_OTHERS):
+    if field is None or is_of_another(before):
         return None
     if field in HASHES or field is ListField.TRIGGER_WORDS:
         return field

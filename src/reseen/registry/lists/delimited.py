@@ -23,6 +23,7 @@ from reseen.registry.lists.looks import (
     FoundHeader,
     Row,
     find,
+    has_headed_hashes,
     no_header,
 )
 from reseen.registry.lists.stacked import table_of
@@ -49,6 +50,8 @@ def read_delimited(file: BinaryIO, given: Mapping[str, ListField] | None = None)
     head = text.read(_HEAD)
     delimiter, found = _delimiter(head, given)
     headless = found is None or (found.position is None and len(found.meaning.fields) < 2)
+    if found is None and has_headed_hashes(_head_rows(head, delimiter)):
+        raise no_header(_head_rows(head, delimiter))
     if headless and is_lines(head, sure=found is not None):
         return read_lines(_rewound(text), notes)
     if found is None:

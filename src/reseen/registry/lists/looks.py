@@ -82,7 +82,8 @@ def _is_link(text: str) -> bool:
 
 def values_of(cells: Iterable[Cell]) -> ColumnValues:
     """What the values of one column look like."""
-    looks = Counter(look for cell in cells if (look := look_of(cell)) is not None)
+    seen = [(cell, look) for cell in cells if (look := look_of(cell)) is not None]
+    looks = Counter(look for _, look in seen)
     total = looks.total()
     if not total:
         return ColumnValues()
@@ -95,7 +96,8 @@ def values_of(cells: Iterable[Cell]) -> ColumnValues:
     if sum(hashes.values()) >= MOST_OF * total:
         digits, most = max(hashes.items(), key=lambda pair: pair[1])
         same = digits if most >= MOST_OF * total else 0
-        return ColumnValues(said, ListField.HASH, same)
+        distinct = len({str(cell).strip().casefold() for cell, _ in seen})
+        return ColumnValues(said, ListField.HASH, same, repeated=2 * distinct < total)
     return ColumnValues(said)
 
 
@@ -154,6 +156,18 @@ def _by_values(
         for at in range(max(width, len(names)))
     ]
     return FoundHeader(header, tuple(own), meaning)
+
+
+def has_headed_hashes(rows: Sequence[Row]) -> bool:
+    """Whether columns of full hashes stand below headings of their own. Where none of them is taken
+    (they are of other things, or nobody knows which is of files), their rows are no plain lines."""
+    cells = [row for _, row in rows]
+    first = next((at for at, row in enumerate(cells) if holds_values(row)), len(cells))
+    header = _heading_above(cells, first)
+    if header is None:
+        return False
+    below = _sampled(cells[header + 1 :], len(cells[header]))
+    return any(look.field is ListField.HASH and look.digits >= 40 for look in below)
 
 
 def _is_known(name: str, given: Mapping[str, ListField] | None) -> bool:

@@ -53,6 +53,8 @@ class SheetPart:
 
     path: str
     rels: str
+    name: str = ""
+    """What the person called it: it may name somebody, and is shown nowhere."""
 
 
 class WorkbookPackage:
@@ -108,20 +110,20 @@ class WorkbookPackage:
             reader.done.clear()
 
     def _read_workbook(self) -> list[SheetPart]:
-        ids: list[str] = []
+        ids: list[tuple[str, str]] = []
 
         def start(name: str, attributes: Attributes) -> None:
             if name == "sheet":
-                ids.append(attribute_of(attributes, "id"))
+                ids.append((attribute_of(attributes, "id"), attributes.get("name", "")))
             elif name == "workbookPr":
                 self._from_1904 = attributes.get("date1904") in ("1", "true")
 
         self._parse("xl/workbook.xml", start)
         targets = self._targets("xl/_rels/workbook.xml.rels", "xl/")
-        paths = [targets.get(id, "") for id in ids]
+        paths = [(targets.get(id, ""), name) for id, name in ids]
         return [
-            SheetPart(path, f"{head}/_rels/{tail}.rels")
-            for path in paths
+            SheetPart(path, f"{head}/_rels/{tail}.rels", name)
+            for path, name in paths
             if path in self._entries
             for head, _, tail in (path.rpartition("/"),)
         ]

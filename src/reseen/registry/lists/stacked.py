@@ -23,7 +23,11 @@ from reseen.registry.lists.looks import (
     names_of,
     no_header,
 )
+from reseen.registry.lists.not_removed import says_not_removed
 from reseen.registry.lists.table import HEADING, MAX_COLUMNS, Cell, ListTable, first_of
+
+NOT_REMOVED = "a row below a title that says that its models were not removed"
+"""What is set aside where a list tells of both kinds."""
 
 
 def table_of(
@@ -43,8 +47,11 @@ def _table(
     sheet: str,
     notes: tuple[str, ...] = (),
     above: int = 0,
+    *,
+    not_removed: bool = False,
 ) -> ListTable | None:
-    """As `table_of`. `above`: the row of the header, of a table that stands below another."""
+    """As `table_of`. `above`: the row of the header, of a table that stands below another.
+    `not_removed`: the title above it says that its models were not removed."""
     head = list(first_of(rows, HEADER_WITHIN + SAMPLE, lambda row: row[1]))
     found = find(_up_to_the_next(head), given)
     if found is None:
@@ -59,7 +66,9 @@ def _table(
     below = chain(head[found.position + 1 :], rows)
     if given:
         return ListTable(found.names, below, place, notes, found.meaning)
-    stack = _Stack(below, found.names, sheet, min(_knowing(found.meaning)))
+    titles = [row[1] for row in head[: found.position] if _is_title(row[1])]
+    not_removed = not_removed or _of_not_removed(titles[-1:])
+    stack = _Stack(below, found.names, sheet, min(_knowing(found.meaning)), not_removed)
     return ListTable(
         found.names,
         stack.rows(),
@@ -80,6 +89,8 @@ class _Stack:
     sheet: str
     telling: int
     """The position of a column by which models are known: its values are longer than headings."""
+    not_removed: bool = False
+    """The last title says that what stands below it was not removed."""
     set_aside: Counter[str] = field(default_factory=Counter)
     next_header: Row | None = None
 
@@ -92,6 +103,7 @@ class _Stack:
             plain = type(value) is str and len(value) > _LONGEST_HEADING
             if not plain and is_header(cells):
                 self.set_aside[HEADING] += title is not None
+                self.not_removed = title is not None and _of_not_removed([title[1]])
                 title = None
                 if _same(names_of(cells), self.header):
                     self.set_aside[HEADING] += 1
@@ -99,13 +111,24 @@ class _Stack:
                 self.next_header = row
                 return
             if title is not None:
-                yield title
+                yield from self._title(title)
                 title = None
             if not plain and _is_title(cells):  # of a table that may begin below it
                 title = row
+            elif self.not_removed:
+                self.set_aside[NOT_REMOVED] += 1
             else:
                 yield row
         if title is not None:
+            yield from self._title(title)
+
+    def _title(self, title: Row) -> Iterator[Row]:
+        """What a lone text among rows is: a title of those that were not removed, or a row."""
+        if _of_not_removed([title[1]]):
+            self.not_removed = True
+            self.set_aside[HEADING] += 1
+        else:
+            self.not_removed = False
             yield title
 
     def below(self) -> ListTable | None:
@@ -114,7 +137,9 @@ class _Stack:
         if self.next_header is None:
             return None
         rows = chain([self.next_header], self.left)
-        table = _table(rows, None, self.sheet, above=self.next_header[0])
+        table = _table(
+            rows, None, self.sheet, above=self.next_header[0], not_removed=self.not_removed
+        )
         if table is None:
             raise no_header([self.next_header])
         return table
@@ -137,6 +162,10 @@ def _may_be_heading(cell: Cell) -> bool:
 def _is_title(cells: Sequence[Cell]) -> bool:
     words = [cell for cell in cells if look_of(cell) is not None]
     return len(words) == 1 and look_of(words[0]) == "text"
+
+
+def _of_not_removed(titles: Sequence[Sequence[Cell]]) -> bool:
+    return any(says_not_removed(str(cell)) for row in titles for cell in row if look_of(cell))
 
 
 def _same(names: Sequence[str], header: Sequence[str]) -> bool:

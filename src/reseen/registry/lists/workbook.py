@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from reseen.registry.lists.columns import ListField
 from reseen.registry.lists.looks import HEADER_WITHIN, SAMPLE, Row, no_header
+from reseen.registry.lists.not_removed import says_not_removed
 from reseen.registry.lists.package import WorkbookPackage
 from reseen.registry.lists.stacked import table_of
 from reseen.registry.lists.table import MAX_LOOKED_AT, ListTable, row_bytes
@@ -28,22 +29,25 @@ def read_workbook(file: BinaryIO, given: Mapping[str, ListField] | None = None) 
     sheets = package.sheets()
     for number, sheet in enumerate(sheets, 1):
         place = f"sheet {number}" if len(sheets) > 1 else ""
-        table = table_of(package.rows(sheet), given, place)
+        not_removed = says_not_removed(sheet.name)
+        table = None if not_removed else table_of(package.rows(sheet), given, place)
         if table is not None:
             tables.append(table)
             continue
         rows = 0
         for row in package.rows(sheet):
             rows += 1
-            if len(first) < HEADER_WITHIN + SAMPLE and left > 0:
+            if not not_removed and len(first) < HEADER_WITHIN + SAMPLE and left > 0:
                 first.append(row)
                 left -= row_bytes(row[1])
         if rows:
             counted = "1 row" if rows == 1 else f"{rows:,} rows"
-            passed_over.append(
-                f"sheet {number} was passed over: none of its columns holds hashes or links "
-                f"({counted})."
+            why = (
+                "its name says that its models were not removed"
+                if not_removed
+                else "none of its columns holds hashes or links"
             )
+            passed_over.append(f"sheet {number} was passed over: {why} ({counted}).")
     if not tables:
         raise no_header(first)
     tables[0] = replace(tables[0], notes=(*tables[0].notes, *passed_over))

@@ -1,0 +1,93 @@
+"""Words by which a list says that something in it is not a removed file.
+
+What comes in: a heading, or a value of a status. What goes out: whether the column is of another
+thing than the file (its base model, its preview, its uploader), and whether the row is of a model
+that was not removed or stands again. Who is taken for removed by mistake is accused wherever the
+file stands, so these words count in the languages in which lists come; a word that could mean
+either is none of them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_OTHERS = frozenset(
+    {
+        *("base", "basemodel", "vae", "image", "images", "img", "cover", "dataset", "encoder"),
+        *("user", "users", "owner", "author", "account", "email", "ip", "ticket", "issue", "case"),
+        *("report", "reporter", "evidence", "screenshot", "screenshots", "photo", "icon", "avatar"),
+        *("imagen", "imagenes", "portada", "autor", "cuenta", "usuario", "padre"),  # Spanish
+        *("auteur", "compte", "utilisateur", "apercu", "capture"),  # French
+        *("basis", "bild", "bilder", "konto", "nutzer", "urheber", "melder", "beleg"),  # German
+    }
+)
+"""Whole words of headings that tell of another thing than the removed file."""
+
+_STEMS = (
+    *("parent", "preview", "thumb", "upload", "creator", "poster", "profile", "basemodel"),
+    *("basismodell", "basemodell", "grundmodell", "ausgangsmodell", "vorschau", "benutzer"),
+    *("hochlade", "vignette", "miniatur", "createur", "creador", "perfil", "profil"),
+)
+"""As `_OTHERS`, of words that begin so: German joins them, and so do keys of programs."""
+
+_ENDINGS = re.compile(r"(?:sha2(?:56)?|hash|hashes|checksum|digest|url|link|id|ids)\Z")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+_NOT_REMOVED = (
+    *("not removed", "never removed", "not deleted", "reinstated", "re instated", "restored"),
+    *("unbanned", "unblocked", "reactivated", "false positive", "false alarm", "kept", "keep"),
+    *("no action", "no violation", "not violating", "not a violation", "allowed", "allowlisted"),
+    *("whitelisted", "allow list", "allowlist", "white list", "whitelist", "cleared", "innocent"),
+    *("appeal granted", "appeal accepted", "appeal successful", "overturned", "reversed"),
+    *("removal reversed", "removal withdrawn", "mistake", "removed by mistake", "in error"),
+    *("removed in error", "pending", "pending review", "under review", "in review"),
+    *("retabli", "retablie", "restaure", "restauree", "conserve", "conservee", "faux positif"),
+    *("fausse alerte", "aucune action", "non supprime", "en attente", "liste blanche"),
+    *("wiederhergestellt", "behalten", "nicht entfernt", "nicht geloscht", "falsch positiv"),
+    *("fehlalarm", "kein verstoss", "in prufung", "ausstehend", "erlaubt", "freigegeben"),
+    *("restablecido", "restaurado", "conservado", "falso positivo", "sin accion", "permitido"),
+    *("no eliminado", "pendiente", "en revision", "lista blanca"),
+)
+"""What a status, a sheet's name or a title says of models that were not removed, are not yet, or
+stand again; compared as `_plain` makes it."""
+
+_FALSE = frozenset({"no", "n", "false", "f", "0", "non", "nein", "falsch", "faux", "falso"})
+"""What is written where it is asked whether something was removed."""
+
+
+def _plain(text: str) -> str:
+    """Words without case, accents and what stands between them."""
+    text = unicodedata.normalize("NFKD", text[:200].casefold())
+    return " ".join(re.findall(r"[a-z0-9]+", text.encode("ascii", "ignore").decode()))
+
+
+_STANDING = frozenset(f"{_plain(each)}{end}" for each in _NOT_REMOVED for end in ("", "s"))
+_LONGEST = max(each.count(" ") + 1 for each in _STANDING)
+_GONE = frozenset({"again", "later", "down", "then"})
+"""Words behind which a status says that it did not stay so ("restored, then removed")."""
+
+
+def is_of_another(heading: str) -> bool:
+    """Whether a heading tells of another thing than the removed file: what stands below it is then
+    taken for nothing by its looks."""
+    text = unicodedata.normalize("NFKD", heading[:200]).encode("ascii", "ignore").decode()
+    for word in _WORDS.findall(text):
+        plain = word.casefold()
+        if plain in _OTHERS or _ENDINGS.sub("", plain) in _OTHERS or plain.startswith(_STEMS):
+            return True
+    return False
+
+
+def says_not_removed(text: str | None) -> bool:
+    """Whether a status, a title or a sheet's name says that models were not removed, or stand
+    again: it is one of the known ways to say it, or begins so ("reinstated after appeal")."""
+    plain = _plain(text or "")
+    words = plain.split(" ")
+    begun = (" ".join(words[:count]) for count in range(1, min(len(words), _LONGEST) + 1))
+    return any(each in _STANDING for each in begun) and _GONE.isdisjoint(words)
+
+
+def says_no(value: object) -> bool:
+    """Whether a value answers "no" to the question whether a model was removed."""
+    return value is False or (isinstance(value, str) and value.strip().casefold() in _FALSE)
