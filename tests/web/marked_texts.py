@@ -61,6 +61,8 @@ class Flat:
     text: list[str] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     ifs: int = 0
+    whole: bool = False
+    """A page from head to foot, whose blocks stand within its elements."""
 
     def add(self, message: str | None, path: tuple[tuple[int, int], ...]) -> None:
         self.text.append(chr(_FIRST + len(self.pieces)))
@@ -69,7 +71,7 @@ class Flat:
 
 def flat(source: str) -> Flat:
     """A template as HTML with one character for each sentence and expression."""
-    written = Flat()
+    written = Flat(whole="<title>" in source)
     _write(rendering._environment().parse(source), (), written)
     return written
 
@@ -88,7 +90,7 @@ def _write(node: nodes.Node, path: tuple[tuple[int, int], ...], into: Flat) -> N
             for each in body:
                 _write(each, (*path, (number, branch)), into)
     elif isinstance(node, nodes.Macro | nodes.AssignBlock | nodes.Block | nodes.CallBlock):
-        edge = "" if isinstance(node, nodes.Block) else "<div>"
+        edge = "" if isinstance(node, nodes.Block) and into.whole else "<div>"
         into.text.append(edge)
         for each in node.body:
             _write(each, path, into)
@@ -154,6 +156,8 @@ class _Reader(HTMLParser):
         """Of each piece the inline element that holds it alone, or ""."""
         self.open: list[tuple[str, str]] = []
         self.navigation = 0
+        self.facts = ""
+        """The tag of the line of facts that is open: each `span` in it stands for itself."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
@@ -167,9 +171,12 @@ class _Reader(HTMLParser):
         else:
             self.open.append((tag, dict(attrs).get("class") or ""))
         self.navigation += tag == "nav"
+        if "facts-line" in (dict(attrs).get("class") or "").split():
+            self.facts = tag
 
     def handle_endtag(self, tag: str) -> None:
         self.navigation -= tag == "nav"
+        self.facts = "" if tag == self.facts else self.facts
         if self._is_block(tag):
             self.runs.append([])
             self.open.clear()
@@ -186,7 +193,8 @@ class _Reader(HTMLParser):
                 self.runs[-1].append((self.written.pieces[ord(c) - _FIRST], self._holder()))
 
     def _is_block(self, tag: str) -> bool:
-        return tag in BLOCKS or ord(tag[-1]) >= _FIRST or (tag == "a" and self.navigation > 0)
+        alone = (tag == "a" and self.navigation > 0) or (tag == "span" and self.facts != "")
+        return tag in BLOCKS or ord(tag[-1]) >= _FIRST or alone
 
     def _holder(self) -> str:
         for tag, classes in reversed(self.open):
@@ -219,7 +227,8 @@ def glued(source: str) -> list[str]:
     """Marked texts that are no whole sentence, and stand in one run with another text or with an
     expression: a part of a sentence. Whole is what begins with a large letter (or with a place that
     is filled) and ends with a full stop, or the like. Things of their own are states and hints
-    (`CHIPS`), a link whose words begin with a large letter, and each link of a navigation."""
+    (`CHIPS`), a link whose words begin with a large letter, each link of a navigation, and each
+    span of a line of facts."""
     found = []
     for run in read(source).runs:
         beside = [(piece, holder) for piece, holder in run if holder != "chip"]

@@ -75,7 +75,7 @@ def test_a_folder_on_this_machine_is_nobodys_account(visit: Visit, service: Serv
     made(service, 22, "/home/somebody/others")
     reader = visit(Role.READER)
     page = reader.get(f"/cases/{there.case}").text
-    assert "held by nobody's account" in page
+    assert "held by nobody’s account" in page
     assert "1 other case" in page
     for link in set(re.findall(r'href="(/[^"]*)"', page)):
         assert reader.get(link).status_code != 404, link

@@ -24,9 +24,6 @@ from reseen.web.rendering import NAVIGATION
 
 TEMPLATES = list(templates())
 NOT_YET: set[str] = {
-    "_review.html",
-    "account.html",
-    "case.html",
     "notice.html",
     "notifications.html",
     "own_factors.html",

@@ -255,7 +255,7 @@ def test_where_counting_stops_the_page_says_that_there_are_more(
     for page, told in {
         "/queue": "More than 3 cases",
         f"/accounts/{cases_made.HUB}/account-1": "2 of more than 3 cases",
-        f"/cases/{case}": ": more than 2 other cases",
+        f"/cases/{case}": "(more than 2 other cases)",
         f"/removals/{one}": "More than 3 cases",
     }.items():
         assert told in " ".join(Seen(reader.get(page).text).text.split()), page

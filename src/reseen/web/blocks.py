@@ -14,18 +14,19 @@ from markupsafe import Markup
 
 from reseen.match.blocks import Cell
 from reseen.web.drawing import svg
+from reseen.web.speech import N_
 
 ACROSS = 26
 """Cells in one line: what a phone has room for."""
 _SIDE, _STEP = 9, 11
 
 LEGEND: Sequence[tuple[float | None, str]] = (
-    (0.97, "0.9 and more: the same"),
-    (0.75, "0.6 to 0.9: altered, or trained on"),
-    (0.45, "0.3 to 0.6: agrees"),
-    (0.12, "below 0.3: does not agree"),
-    (-0.4, "below 0: opposed"),
-    (None, "not in this file"),
+    (0.97, N_("0.9 and more: the same")),
+    (0.75, N_("0.6 to 0.9: altered, or trained on")),
+    (0.45, N_("0.3 to 0.6: agrees")),
+    (0.12, N_("below 0.3: does not agree")),
+    (-0.4, N_("below 0: opposed")),
+    (None, N_("not in this file")),
 )
 """A cosine of each kind, and what it stands for."""
 

@@ -35,11 +35,11 @@ def filters(speech: Speech) -> dict[str, Callable[..., Any]]:
         "ago": partial(_ago, speech),
         "lasting": partial(_lasting, speech),
         "fixed": speech.fixed,
-        "english": partial(_english, speech),
+        "english": partial(english, speech),
     }
 
 
-def _english(speech: Speech, text: object) -> Markup | str:
+def english(speech: Speech, text: object) -> Markup | str:
     """A text that is English on every page (what an error says), with its language told to whoever
     reads it aloud."""
     if speech.language is ENGLISH:

@@ -47,6 +47,19 @@ INNOCENTS = (
     NP_("innocent", "in use"),
     NP_("innocent", "out of use"),
 )
+FACTS = (
+    NP_("fact", "size"),
+    NP_("fact", "container"),
+    NP_("fact", "bytes of weights"),
+    NP_("fact", "shapes and types"),
+    NP_("fact", "base model"),
+)
+"""Of two files beside each other."""
+MODULES = (
+    NP_("module", "negated"),
+    NP_("module", "random"),
+    NP_("module", "missing"),
+)
 JOBS = (
     NP_("job", "waiting"),
     NP_("job", "running"),

@@ -31,6 +31,8 @@ from reseen.web.pages.queue_address import QueueAddress
 from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
+from reseen.web.shown_values import english
+from reseen.web.speech import N_, speech_of
 
 router = APIRouter()
 
@@ -134,6 +136,7 @@ def _page(
     open_cases = QueueAddress(CaseFilter(hub=hub, account=account))
     url = f"/accounts/{quote(hub, safe='')}/{quote(account, safe='')}"
     missing = len(must) - len(looked)
+    speech = speech_of(request)
     return page(
         request,
         "account.html",
@@ -149,12 +152,11 @@ def _page(
             None
             if said is None
             else {
-                "message": f"Not done: {said.error}.",
+                "message": speech.gettext("Not done: %(why)s.", why=english(speech, said.error)),
                 "remedy": said.error.remedy or "",
             }
         ),
         outcome=outcome,
-        figures=_figures(known),
         decided=[
             (words.VERDICTS[verdict], known.cases[verdict])
             for verdict in words.VERDICTS
@@ -184,22 +186,13 @@ def _page(
     )
 
 
-def _figures(known: accounts.UploaderAccount) -> list[tuple[str, int]]:
-    return [
-        ("undecided cases", known.undecided),
-        ("files seen", known.sightings),
-        ("still there", known.live),
-        ("different removals", known.removals),
-        ("repositories known", known.repositories),
-        ("downloads", known.downloads),
-    ]
-
-
 def _cannot(who: Who, service: Service) -> str | None:
     if who.role < Role.LEAD:
-        return "Deciding many cases together needs the role lead. One by one they are yours too."
+        return N_(
+            "Deciding many cases together needs the role lead. One by one they are yours too."
+        )
     if service.keyring is None:
-        return "The key is not on this machine: what people write could not be sealed."
+        return N_("The key is not on this machine: what people write could not be sealed.")
     return None
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
+from markupsafe import Markup
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
@@ -40,6 +41,7 @@ from reseen.web.pages.queue_address import Back, QueueAddress, came_from, offset
 from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
+from reseen.web.shown_values import english
 from reseen.web.speech import Speech, speech_of
 
 router = APIRouter()
@@ -247,14 +249,15 @@ def _page(
         hubs = service.settings.hubs
         read_job = reading.last_read_of(connection, hubs, reading.HubPath(case.hub, case.repo))
         last = just_done(connection, request, who) if written is None and names is None else None
-    cannot = _cannot(case, who, asked=who.pk in stand.asked)
+    speech = speech_of(request)
+    cannot = _cannot(speech, case, who, asked=who.pk in stand.asked)
     if cannot is None and service.keyring is None:
-        cannot = "The key is not on this machine: a reason could not be sealed."
+        cannot = speech.gettext("The key is not on this machine: a reason could not be sealed.")
     status = 200
     problem = None
     if written is not None and written.error is not None:
         status = status_of(written.error)
-        problem = _problem(written, lines)
+        problem = _problem(speech, written, lines)
     account = f"/accounts/{quote(case.hub, safe='')}/{quote(case.account, safe='')}"
     seen = written.version if written is not None else None
     return page(
@@ -300,11 +303,11 @@ def _page(
         others=[other for other in others.entries if other.id != case.id][:OTHERS],
         other_total=max(others.total - 1, 0),
         more_others=others.more,
-        history=[_line(line, seen, reads=writes) for line in lines],
+        history=[_line(speech, line, seen, reads=writes) for line in lines],
         cannot=cannot,
         refuted=case.rung is Rung.REFUTED,
         decisions=_decisions(case, written, closed=cannot is not None),
-        undo=_undo(lines, case, who, written),
+        undo=_undo(speech, lines, case, who, written),
         comment=written if written is not None and written.route == "comment" else Written(""),
         undone=last,
         key_groups=(words.CASE_KEYS, words.EVERYWHERE),
@@ -319,20 +322,22 @@ def _again(id: str, back: str, said: dict[str, str] | None = None) -> Response:
 # -- what the page says --------------------------------------------------------------------------
 
 
-def _cannot(case: QueueEntry, who: Who, *, asked: bool) -> str | None:
+def _cannot(speech: Speech, case: QueueEntry, who: Who, *, asked: bool) -> Markup | None:
     """Why this person cannot decide this case now; None where they can."""
     if who.role < Role.REVIEWER:
-        return "Deciding needs the role reviewer."
+        return speech.gettext("Deciding needs the role reviewer.")
     if case.withdrawn:
-        return "The removal was withdrawn: there is nothing to decide."
+        return speech.gettext("The removal was withdrawn: there is nothing to decide.")
     if case.rung is Rung.UNSUPPORTED:
-        return "Nothing in force supports it any more: there is nothing to decide."
+        return speech.gettext("Nothing in force supports it any more: there is nothing to decide.")
     if case.state is CaseState.DECIDED:
-        return "It is decided. Undo that first to decide otherwise."
+        return speech.gettext("It is decided. Undo that first to decide otherwise.")
     if case.claimed_by not in (None, who.name):
-        return f"{case.claimed_by} is working on it. A lead can take it over."
+        return speech.gettext(
+            "%(name)s is working on it. A lead can take it over.", name=case.claimed_by
+        )
     if asked:
-        return "You asked for a second pair of eyes: somebody else decides."
+        return speech.gettext("You asked for a second pair of eyes: somebody else decides.")
     return None
 
 
@@ -368,7 +373,11 @@ def _decisions(
 
 
 def _undo(
-    lines: Sequence[case_view.HistoryLine], case: QueueEntry, who: Who, written: Written | None
+    speech: Speech,
+    lines: Sequence[case_view.HistoryLine],
+    case: QueueEntry,
+    who: Who,
+    written: Written | None,
 ) -> dict[str, object] | None:
     """What an undo takes back, if there is anything."""
     standing = [
@@ -386,9 +395,11 @@ def _undo(
         "who": target.who,
         "can": own and not held,
         "cannot": (
-            f"{case.claimed_by} is working on it."
+            speech.gettext("%(name)s is working on it.", name=case.claimed_by)
             if held
-            else f"It was {target.who}'s: they, or a lead, can undo it."
+            else speech.gettext(
+                "It was the decision of %(name)s: they, or a lead, can undo it.", name=target.who
+            )
         ),
         "quick": words.UNDO_QUICK,
         "chosen": written.quick if written is not None and mine else words.UNDO_QUICK[0],
@@ -398,36 +409,43 @@ def _undo(
     }
 
 
-def _line(line: case_view.HistoryLine, seen: int | None, *, reads: bool) -> dict[str, object]:
+def _line(
+    speech: Speech, line: case_view.HistoryLine, seen: int | None, *, reads: bool
+) -> dict[str, object]:
     notes = []
     if line.automatic:
-        notes.append("by a remembered decision")
+        notes.append(speech.gettext("by a remembered decision"))
     if line.batch:
-        notes.append("decided together with others")
+        notes.append(speech.gettext("decided together with others"))
     if line.undone:
-        notes.append("undone")
+        notes.append(speech.gettext("undone"))
     if line.text is None and line.what not in ("reveal",) and not line.automatic:
-        notes.append("what was written is sealed" if not reads else "the key is not here")
+        notes.append(
+            speech.gettext("the key is not here")
+            if reads
+            else speech.gettext("what was written is sealed")
+        )
     return {
         "at": line.at,
-        "who": line.who,
-        "what": words.HISTORY.get(line.what, line.what),
+        "what": words.history(speech, line.who, line.what),
         "text": line.text,
-        "note": ", ".join(notes),
+        "note": Markup(", ").join(notes),
         "undone": line.undone,
         "new": seen is not None and line.version is not None and line.version >= seen,
     }
 
 
-def _problem(written: Written, lines: Sequence[case_view.HistoryLine]) -> dict[str, object]:
+def _problem(
+    speech: Speech, written: Written, lines: Sequence[case_view.HistoryLine]
+) -> dict[str, object]:
     error, seen = written.error, written.version
     changed = [
-        _line(line, seen, reads=True)
+        _line(speech, line, seen, reads=True)
         for line in lines
         if seen is not None and line.version is not None and line.version >= seen
     ]
     return {
-        "message": f"Not done: {error}.",
+        "message": speech.gettext("Not done: %(why)s.", why=english(speech, error)),
         "remedy": (error.remedy or "") if error is not None else "",
         "changed": changed if isinstance(error, Conflict) else [],
         "evidence": isinstance(error, Conflict) and "changed" in str(error) and not changed,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from reseen.records import Names
 from reseen.review.verdicts import UNDO, Verdict
+from reseen.texts import visible
 from reseen.web.speech import N_, NP_, Speech
 
 
@@ -116,15 +119,21 @@ def done(verdict: str) -> str | None:
     return _DONE.get(verdict)
 
 
-HISTORY: Mapping[str, str] = {
-    Verdict.CONFIRM: NP_("history", "confirmed it"),
-    Verdict.NOT_THIS_MODEL: NP_("history", "said: not this model"),
-    Verdict.ALLOWED: NP_("history", "allowed it"),
-    Verdict.SECOND: NP_("history", "asked for a second pair of eyes"),
-    UNDO: NP_("history", "undid the last decision"),
-    "comment": NP_("history", "wrote"),
-    "reveal": NP_("history", "revealed the names"),
+_HISTORY: Mapping[str, str] = {
+    Verdict.CONFIRM: N_("<b>%(who)s</b> confirmed it"),
+    Verdict.NOT_THIS_MODEL: N_("<b>%(who)s</b> said: not this model"),
+    Verdict.ALLOWED: N_("<b>%(who)s</b> allowed it"),
+    Verdict.SECOND: N_("<b>%(who)s</b> asked for a second pair of eyes"),
+    UNDO: N_("<b>%(who)s</b> undid the last decision"),
+    "comment": N_("<b>%(who)s</b> wrote"),
+    "reveal": N_("<b>%(who)s</b> revealed the names"),
 }
+
+
+def history(speech: Speech, who: str, what: str) -> Markup:
+    """What somebody did at a case."""
+    return speech.gettext(_HISTORY.get(what, "<b>%(who)s</b>"), who=visible(who))
+
 
 QUEUE_KEYS = (
     N_("Queue"),
