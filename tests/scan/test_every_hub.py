@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from replica.faults import Fault, Kind
@@ -24,8 +25,9 @@ from reseen.scan.target import Confirm, Options
 from reseen.scan.walk import scan
 from reseen.store.database import Store
 
-COUNT, FEW = 120, 8
-"""Repositories of a hub; and of one that answers something else."""
+FEW = 8
+"""Repositories of a hub that answers something else."""
+MOST = 120
 DECLARED = Options(confirm=Confirm.NONE, follow=False)
 IMPATIENT = replace(QUICK, patience=0.1)
 
@@ -43,8 +45,8 @@ def kind(request: pytest.FixtureRequest) -> OneHub:
 
 
 @pytest.fixture
-def replica(kind: OneHub) -> Iterator[Replica]:
-    with kind.served(COUNT) as served:
+def replica(kind: OneHub, tmp_path: Path) -> Iterator[Replica]:
+    with kind.served(kind.many, tmp_path / "served") as served:
         yield served
 
 
@@ -56,7 +58,7 @@ def known(store: Store) -> Store:
             *("sample", None, None, Names(name=f"Sample person {number:02}")),
             (RemovedFile((Digest(DigestKind.SHA256, digest_of(number)),)),),
         )
-        for number in range(0, COUNT, 2)
+        for number in range(0, MOST, 2)
     ]
     with store.write() as connection:
         removals_made.insert(connection, KEYRING, new)
@@ -64,12 +66,18 @@ def known(store: Store) -> Store:
 
 
 def walk(
-    store: Store, kind: OneHub, replica: Replica, *, pace: Pace = QUICK, attempts: int = 8
+    store: Store,
+    kind: OneHub,
+    replica: Replica,
+    count: int = 0,
+    *,
+    pace: Pace = QUICK,
+    attempts: int = 8,
 ) -> Outcome:
     def opened() -> Hub:
         return kind.open(replica, attempts)
 
-    return scan(store, KEYRING, opened, kind.target(COUNT), DECLARED, pace=pace)
+    return scan(store, KEYRING, opened, kind.target(count or kind.many), DECLARED, pace=pace)
 
 
 def found(store: Store) -> dict[str, Rung]:
@@ -83,7 +91,7 @@ def test_all_planted_copies_are_found_and_none_beyond_its_word(
     outcome = walk(known, kind, replica)
     assert outcome.ended
     assert outcome.coverage.skipped == {}
-    assert len(found(known)) == COUNT // 2
+    assert len(found(known)) == kind.many // 2
     assert set(found(known).values()) == {Rung.DECLARED}
     assert {entry.host for entry in replica.journal.entries} == {"hub"}  # nothing was read
 
@@ -91,14 +99,14 @@ def test_all_planted_copies_are_found_and_none_beyond_its_word(
 def test_what_is_known_is_not_looked_at_again(known: Store, kind: OneHub, replica: Replica) -> None:
     walk(known, kind, replica)
     again = walk(known, kind, replica)
-    assert (again.coverage.walked, again.coverage.unchanged) == (0, COUNT)
+    assert (again.coverage.walked, again.coverage.unchanged) == (0, kind.many)
 
 
 def test_a_storm_of_refusals_loses_nothing(known: Store, kind: OneHub, replica: Replica) -> None:
     replica.faults.add(Fault(Kind.BUSY, chance=0.3, seconds=20))
     replica.faults.add(Fault(Kind.ERROR, status=503, chance=0.1))
     assert walk(known, kind, replica).ended
-    assert len(found(known)) == COUNT // 2
+    assert len(found(known)) == kind.many // 2
 
 
 @pytest.mark.parametrize(
@@ -118,13 +126,13 @@ def test_a_storm_of_refusals_loses_nothing(known: Store, kind: OneHub, replica: 
 )
 @pytest.mark.parametrize("spared", [0, 2])
 def test_whatever_it_answers_the_scan_ends_in_one_line(
-    known: Store, kind: OneHub, fault: Fault, spared: int
+    known: Store, kind: OneHub, tmp_path: Path, fault: Fault, spared: int
 ) -> None:
     """From the first answer on, or from the third."""
-    with kind.served(FEW) as replica:
+    with kind.served(FEW, tmp_path / "served") as replica:
         replica.faults.add(replace(fault, after=spared))
         try:
-            outcome = walk(known, kind, replica, pace=IMPATIENT, attempts=2)
+            outcome = walk(known, kind, replica, FEW, pace=IMPATIENT, attempts=2)
         except HubError as e:
             said = str(e)
         else:
@@ -138,6 +146,6 @@ def test_whatever_it_answers_the_scan_ends_in_one_line(
         # What was found stays; when the hub is itself again, the rest is found.
         before = found(known)
         replica.faults.clear()
-        walk(known, kind, replica)
+        walk(known, kind, replica, FEW)
     assert found(known).items() >= before.items()
     assert len(found(known)) == FEW // 2

@@ -13,6 +13,7 @@ signature.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import logging
 import re
@@ -192,9 +193,9 @@ class Http:
         more than these. `headers`: others than the usual ones; one of authorization goes where the
         token goes, in its place.
         """
-        sent = {"Accept": "application/json", "Accept-Encoding": "gzip", **headers}
-        if body is not None:
-            sent["Content-Type"] = "application/json"
+        sent = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        sent |= {} if body is None else {"Content-Type": "application/json"}
+        sent |= headers
         tried, troubled = 0, False
 
         async def attempt() -> HubResponse:
@@ -208,28 +209,10 @@ class Http:
             except _Again as again:
                 troubled = again.final.unexplained
                 raise
-            try:
-                if response.status_code != 200:
-                    raise HubGarbage(f"the hub answered with status {response.status_code}")
-                if response.headers.get("Content-Encoding", "") not in ("", "identity", "gzip"):
-                    raise HubGarbage("the hub's answer has an encoding that we did not ask for")
-                data = bytearray()
-                async with asyncio.timeout(LEAST_TIME + MOST_JSON / SLOWEST):
-                    async for chunk in response.aiter_bytes():
-                        data += chunk
-                        if len(data) > MOST_JSON:
-                            raise AnswerTooBig(
-                                f"the hub's answer has more than {MOST_JSON >> 20} MiB"
-                            )
-            except (httpx2.TransportError, TimeoutError):
-                raise self._broken(response.url) from None
-            except httpx2.DecodingError:
-                raise _Again(HubGarbage("the hub's answer cannot be unpacked"), most=3) from None
-            finally:
-                await response.aclose()
+            data = await self._unpacked(response, MOST_JSON)
             try:
                 return HubResponse(
-                    answers.parse(bytes(data)),
+                    answers.parse(data),
                     str(response.url),
                     response.headers.get("Link"),
                     answers.whole_number(response.headers.get("X-Total-Count")),
@@ -239,6 +222,48 @@ class Http:
                 raise _Again(garbage, most=3) from None
 
         return await self._persist(attempt, attempts)
+
+    async def post(
+        self, path: str, body: bytes, headers: Mapping[str, str], most: int = MOST_JSON
+    ) -> bytes:
+        """What the endpoint answers to a question, as it is: at most so many bytes, or AnswerTooBig
+        is raised. Led nowhere else. `headers`: as `json`."""
+        url, sent = self._url(path), {"Accept-Encoding": "gzip", **headers}
+
+        async def attempt() -> bytes:
+            return await self._unpacked(await self._get(url, sent, body), most)
+
+        return await self._persist(attempt)
+
+    async def get(self, path: str, headers: Mapping[str, str]) -> bytes:
+        """What is at a path, as it is; likewise."""
+        url, sent = self._url(path), {"Accept-Encoding": "gzip", **headers}
+
+        async def attempt() -> bytes:
+            return await self._unpacked(await self._get(url, sent), MOST_JSON)
+
+        return await self._persist(attempt)
+
+    async def _unpacked(self, response: httpx2.Response, most: int) -> bytes:
+        """An answer to its end, and it is closed."""
+        try:
+            if response.status_code != 200:
+                raise HubGarbage(f"the hub answered with status {response.status_code}")
+            if response.headers.get("Content-Encoding", "") not in ("", "identity", "gzip"):
+                raise HubGarbage("the hub's answer has an encoding that we did not ask for")
+            data = bytearray()
+            async with asyncio.timeout(LEAST_TIME + most / SLOWEST):
+                async for chunk in response.aiter_bytes():
+                    data += chunk
+                    if len(data) > most:
+                        raise AnswerTooBig(f"the hub's answer has more than {most >> 20} MiB")
+        except (httpx2.TransportError, TimeoutError):
+            raise self._broken(response.url) from None
+        except httpx2.DecodingError:
+            raise _Again(HubGarbage("the hub's answer cannot be unpacked"), most=3) from None
+        finally:
+            await response.aclose()
+        return bytes(data)
 
     async def range(
         self, path: str, wanted: Range, headers: Mapping[str, str] = NO_HEADERS
@@ -506,6 +531,15 @@ class Http:
         if path.startswith("/api/") and not path.startswith("/api/resolve-cache/"):
             return "api"
         return "resolvers" if "resolve" in path else "pages"
+
+
+def authorization_of(given: str | None) -> str | None:
+    """What a person gave, as a request says it: `user:password`, or a bearer's token."""
+    if not given:
+        return None
+    if ":" in given:
+        return f"Basic {base64.b64encode(given.encode()).decode()}"
+    return f"Bearer {given}"
 
 
 def _user_agent(contact: str) -> str:

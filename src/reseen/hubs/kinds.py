@@ -16,13 +16,23 @@ from typing import TYPE_CHECKING
 from reseen.errors import HubMissing, InputError, SettingsError
 from reseen.hubs.addresses import Addresses, Named, is_host
 from reseen.hubs.civitai_addresses import CivitaiAddresses
+from reseen.hubs.git_addresses import GitAddresses
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
 from reseen.hubs.liblib_addresses import LiblibAddresses
 from reseen.hubs.modelscope_addresses import ModelScopeAddresses
 from reseen.hubs.oci_addresses import OciAddresses
 from reseen.records import FOLDER as FOLDER
 from reseen.records import Sighting
-from reseen.settings import CIVITAI, HUGGING_FACE, LIBLIB, MODELSCOPE, OCI, HubSettings, Settings
+from reseen.settings import (
+    CIVITAI,
+    GIT,
+    HUGGING_FACE,
+    LIBLIB,
+    MODELSCOPE,
+    OCI,
+    HubSettings,
+    Settings,
+)
 
 if TYPE_CHECKING:
     from reseen.hubs.http import ClientOptions
@@ -97,6 +107,12 @@ def _oci(hub: HubSettings) -> Hub:
     return OciRegistry(hub.endpoint, hub.token, _options(hub, hub.contact))
 
 
+def _git(hub: HubSettings) -> Hub:
+    from reseen.hubs.git_forge import GitForge
+
+    return GitForge(hub.endpoint, hub.token, _options(hub, hub.contact))
+
+
 KINDS: Mapping[str, HubKind] = {
     kind.name: kind
     for kind in (
@@ -105,6 +121,7 @@ KINDS: Mapping[str, HubKind] = {
         HubKind(LIBLIB, LiblibAddresses, _liblib, _liblib_by_hash),
         HubKind(MODELSCOPE, ModelScopeAddresses, _modelscope),
         HubKind(OCI, OciAddresses, _oci),
+        HubKind(GIT, GitAddresses, _git),
     )
 }
 ALIASES = {"hf": HUGGING_FACE}
@@ -230,7 +247,7 @@ def repository_named(given: str, hub: HubSettings) -> Named:
     given = _bare(given)
     addresses = addresses_of(stored_name(hub))
     named = addresses.named(given) if addresses is not None and "://" in given else None
-    if named is None and isinstance(addresses, HuggingFaceAddresses | OciAddresses):
+    if named is None and isinstance(addresses, HuggingFaceAddresses | OciAddresses | GitAddresses):
         named = addresses.written(given)
     elif named is None and "://" not in given:
         one = given.count("/") == 1 and all(given.split("/")) and given.split() == [given]

@@ -12,7 +12,6 @@ From the specification of distribution (its `auth/token`).
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 from urllib.request import parse_http_list, parse_keqv_list
 
 from reseen.errors import HubError, HubGarbage
-from reseen.hubs.http import AUTHORIZATION, NO_HEADERS, ClientOptions, Http
+from reseen.hubs.http import AUTHORIZATION, NO_HEADERS, ClientOptions, Http, authorization_of
 from reseen.hubs.hub import Usage
 
 CATALOG = "registry:catalog:*"
@@ -46,7 +45,7 @@ class Tokens:
     ) -> None:
         self._endpoint, self._usage = endpoint, usage
         self._options = replace(options, quota=None)
-        self._given = _authorization(given)
+        self._given = authorization_of(given)
         self._handed_out: dict[str, str] = {}
         self._realms: dict[str, Http] = {}
 
@@ -96,15 +95,6 @@ class Tokens:
     async def close(self) -> None:
         for http in self._realms.values():
             await http.close()
-
-
-def _authorization(given: str | None) -> str | None:
-    """What a person gave, as a request says it."""
-    if not given:
-        return None
-    if ":" in given:
-        return f"Basic {base64.b64encode(given.encode()).decode()}"
-    return f"Bearer {given}"
 
 
 def _split(address: str) -> SplitResult:
