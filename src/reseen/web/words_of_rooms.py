@@ -177,3 +177,16 @@ NOT_SEARCHED = (
     N_("Names and links: they are sealed, and the key is not here."),
     N_("Accounts without a case, and parts of names."),
 )
+WAYS = (
+    NP_("way", "e-mail"),
+    NP_("way", "form"),
+    NP_("way", "letter"),
+    NP_("way", "phone"),
+    NP_("way", "text"),
+    NP_("way", "json"),
+    NP_("way", "other"),
+    NP_("way", "smtp"),
+    NP_("way", "mail"),
+    NP_("way", "webhook"),
+)
+"""How a step of a notice was made, and how people are notified."""

@@ -146,12 +146,19 @@ def draft(
 def sender(request: Request, service: Served, who: Reader) -> Response:
     """Whose notices they are, as the settings say."""
     settings = service.settings
+    sender = settings.sender
     return page(
         request,
         "sender.html",
         who,
-        sender=settings.sender,
-        from_address=settings.smtp_from,
+        sender=sender,
+        rows=(
+            (N_("organisation"), sender.organisation, "RESEEN_SENDER_ORGANISATION"),
+            (N_("contact"), sender.contact, "RESEEN_SENDER_CONTACT"),
+            (N_("mail for answers"), sender.mail, "RESEEN_SENDER_MAIL"),
+            (N_("postal address"), sender.address, "RESEEN_SENDER_ADDRESS"),
+            (N_("mail is sent from"), settings.smtp_from or "", "RESEEN_SMTP_FROM"),
+        ),
         by_mail=mail.can_send(settings),
     )
 

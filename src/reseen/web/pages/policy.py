@@ -18,12 +18,13 @@ from reseen.report.html import RUNG_MEANING
 from reseen.web.access import Administrator
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 
 router = APIRouter()
 
 SAID = {
-    "changed": "The policy is changed. Every gate follows within two seconds.",
-    "same": "Nothing was different.",
+    "changed": N_("The policy is changed. Every gate follows within two seconds."),
+    "same": N_("Nothing was different."),
 }
 RUNGS = [rung for rung in LADDER if rung in DEFAULT]
 _INHERIT = ""

@@ -25,6 +25,7 @@ from reseen.web.access import Reviewer
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import attached, page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 
 router = APIRouter()
 
@@ -36,11 +37,11 @@ KINDS = {
     "pdf": "application/pdf",
 }
 FORMS = (
-    ("html", "HTML: findings in words, figures, evidence"),
-    ("pdf", "PDF: the same to print and to send"),
-    ("xlsx", "XLSX: a workbook"),
-    ("csv", "CSV: a table"),
-    ("jsonl", "JSON Lines: for programs"),
+    ("html", N_("HTML: findings in words, figures, evidence")),
+    ("pdf", N_("PDF: the same to print and to send")),
+    ("xlsx", N_("XLSX: a workbook")),
+    ("csv", N_("CSV: a table")),
+    ("jsonl", N_("JSON Lines: for programs")),
 )
 
 

@@ -19,15 +19,16 @@ from reseen.web.forms import UNSENT, SentForm
 from reseen.web.pages.sign_in import let_in
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 
 router = APIRouter()
 
 Typed = Annotated[str, Form(max_length=200)]
 Answered = Annotated[str, Form(max_length=20_000)]
 SAID = {
-    "added": "Your second factor is set up. It is asked for at the next sign-in.",
-    "removed": "It is removed, and opens nothing any more.",
-    "confirmed": "Thank you: it is you.",
+    "added": N_("Your second factor is set up. It is asked for at the next sign-in."),
+    "removed": N_("It is removed, and opens nothing any more."),
+    "confirmed": N_("Thank you: it is you."),
 }
 NO_FIT = AccessError("this does not fit", remedy="Try the next code, or another way.")
 NO_PASSWORD = AccessError("this is not your password", remedy="Type it again.")

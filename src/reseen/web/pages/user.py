@@ -12,12 +12,13 @@ from reseen.web.access import Administrator, ProvedLately
 from reseen.web.access.auth_middleware import to_prove
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 
 router = APIRouter(dependencies=[ProvedLately])
 
 SAID = {
-    "ended": "All sessions of this user have ended.",
-    "reset": "The second factor is reset, and the user signed out everywhere.",
+    "ended": N_("All sessions of this user have ended."),
+    "reset": N_("The second factor is reset, and the user signed out everywhere."),
 }
 
 

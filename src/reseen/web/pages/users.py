@@ -22,6 +22,7 @@ from reseen.web.form_values import OF_LINES
 from reseen.web.forms import UNSENT, SentForm
 from reseen.web.rendering import page
 from reseen.web.service import Served
+from reseen.web.speech import N_
 from reseen.web.typed_lines import read_each
 
 router = APIRouter(dependencies=[ProvedLately])
@@ -30,12 +31,12 @@ MOST_INVITED = 50
 """People of one form."""
 
 SAID = {
-    "required": "It holds from the next request on.",
-    "added": "The user may sign in.",
-    "role": "The role holds from the next request on.",
-    "disabled": "The user is disabled, and signed out everywhere.",
-    "enabled": "The user may sign in again.",
-    "password": "The password is changed, and the user signed out everywhere.",
+    "required": N_("It holds from the next request on."),
+    "added": N_("The user may sign in."),
+    "role": N_("The role holds from the next request on."),
+    "disabled": N_("The user is disabled, and signed out everywhere."),
+    "enabled": N_("The user may sign in again."),
+    "password": N_("The password is changed, and the user signed out everywhere."),
 }
 
 
