@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
+.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-sweep bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -84,6 +84,11 @@ bench-search: $(VENV)/.dev
 # The saved index: opened, looked up in, shared by processes, and a gate that begins with it.
 bench-index: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.saved_index
+
+# A hub's own storage: rows a second, bytes read of adapters, a manifest of 10,000,000 rows. Some ten
+# minutes, and 2 GB of disk.
+bench-sweep: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.sweep
 
 # The gate under load, each figure with its aim.
 bench-gate: $(VENV)/.dev

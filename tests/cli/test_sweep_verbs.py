@@ -84,6 +84,22 @@ def test_from_a_listing_to_sightings(home: Path, monkeypatch: pytest.MonkeyPatch
     assert "storage+acme" in reseen("sightings")[1]
 
 
+def test_other_verbs_know_that_a_storage_is_no_hub_that_can_be_asked(home: Path) -> None:
+    size, sha256 = len(updates.REMOVED), hashlib.sha256(updates.REMOVED).hexdigest()
+    (home / "manifest").write_text(f"key,size,sha256\nsomeone/test/LORA,{size},{sha256}\n")
+    assert run(home)[0] == 0
+    assert reseen("sweep", "import", home / "out", "--hub-name", "acme")[0] == 0
+    code, said = reseen("recheck")
+    assert code == 0
+    assert "1 sighting in the storage acme: `reseen sweep run`" in said
+    code, said = reseen("read")
+    assert "own storage 1 known copy" in said
+    assert "reseen read --confirm full" not in said
+    (told,) = of_json(reseen("sightings", "--json")[1])
+    assert told["confirmed"] == "none"
+    assert "url" not in told or told["url"] is None
+
+
 def test_a_hub_of_the_settings_has_its_pages(home: Path) -> None:
     reseen("sweep", "list", home / "store", "--out", home / "manifest")
     run(home)

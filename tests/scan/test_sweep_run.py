@@ -258,6 +258,9 @@ def test_a_folder_is_of_one_sweep(asked: SweepAsked, tmp_path: Path) -> None:
         run(into(asked, tmp_path / "full"))
 
 
+LONG = pyarrow.DictionaryArray.from_arrays(
+    pyarrow.array([0] * 20_000, pyarrow.int32()), pyarrow.array(["k" * 5000])
+)
 MANIFESTS: dict[str, tuple[object, str]] = {
     "no size": ("key\na\n", "no column size"),
     "no key": ("size,sha256\n5,\n", "no column key"),
@@ -274,6 +277,7 @@ MANIFESTS: dict[str, tuple[object, str]] = {
     "bytes": (bytes(range(256)) * 40, "manifest"),
     "numbers as keys": (pyarrow.table({"key": [1, 2], "size": [5, 6]}), "column key .* type"),
     "texts as sizes": (pyarrow.table({"key": ["a"], "size": ["5"]}), "column size .* type"),
+    "a long value, repeated": (pyarrow.table({"key": LONG, "size": [5] * 20_000}), "too long"),
     "lists": (pyarrow.table({"key": ["a"], "size": [5], "sha256": [["x"]]}), "column sha256"),
 }
 
@@ -283,7 +287,7 @@ def test_a_manifest_that_is_none_is_refused_in_a_sentence(tmp_path: Path, name: 
     made, said = MANIFESTS[name]
     path = tmp_path / "manifest"
     if isinstance(made, pyarrow.Table):
-        pyarrow.parquet.write_table(made, path)
+        pyarrow.parquet.write_table(made, path, store_schema=False)
     else:
         path.write_bytes(made if isinstance(made, bytes) else str(made).encode())
     with pytest.raises(InputError, match=said) as raised:

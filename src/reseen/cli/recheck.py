@@ -119,11 +119,15 @@ def _say(ended: RecheckEnded, host: str | None) -> None:
 
 def _say_elsewhere(known: Mapping[str, int]) -> None:
     """Known sightings that were not asked about, by hub."""
-    from reseen.hubs.kinds import FOLDER
+    from reseen.hubs.kinds import FOLDER, STORAGE
 
     for name, number in known.items():
         if name == FOLDER:
             note(f"{count(number, 'sighting')} on disk: `reseen scan folder` looks there again.")
+            continue
+        if name.startswith(STORAGE):
+            there = f"in the storage {visible(name.removeprefix(STORAGE))}"
+            note(f"{count(number, 'sighting')} {there}: `reseen sweep run` looks there again.")
             continue
         tell(ExitCode.PART)
         note(f"Not asked about {count(number, 'sighting')} at another hub, {visible(name)}.")

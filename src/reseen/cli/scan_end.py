@@ -164,6 +164,10 @@ def said_of_unread(unread: UnreadCopies) -> None:
         note(f"A scan asked for {unread.asked:,} of them: reseen read")
     elif unread.copies > unread.waiting:
         note("Every byte of them is read by: reseen read --confirm full")
+    if unread.stored:
+        copies = count(unread.stored, "known copy", "known copies")
+        note(f"In a hub's own storage {copies} stand by a checksum alone:")
+        note("  reseen sweep run --confirm full reads them.")
     if unread.pointers:
         copies = count(unread.pointers, "known copy", "known copies")
         note(f"In folders here only the Git LFS pointer of {copies} is there:")

@@ -224,7 +224,7 @@ def _say_counts(counts: Mapping[str, int]) -> None:
 
 def _places(settings: Settings, hub_name: str, steps: int) -> KeyPlaces:
     """What the keys are places of: a hub of the settings, or one that has no pages."""
-    from reseen.hubs.kinds import hub_named, stored_name
+    from reseen.hubs.kinds import STORAGE, hub_named, stored_name
     from reseen.scan.sweep.taken import KeyPlaces
 
     name = hub_name.strip().lower()
@@ -236,7 +236,7 @@ def _places(settings: Settings, hub_name: str, steps: int) -> KeyPlaces:
     try:
         return KeyPlaces(stored_name(hub_named(name, settings)), steps)
     except InputError:
-        return KeyPlaces(f"storage+{name}", steps)
+        return KeyPlaces(STORAGE + name, steps)
 
 
 @sweep.command("import")

@@ -125,6 +125,9 @@ KINDS: Mapping[str, HubKind] = {
     )
 }
 ALIASES = {"hf": HUGGING_FACE}
+STORAGE = "storage+"
+"""How the store's name of a hub begins of which only its own storage was looked through: it has no
+pages, and nobody asks it."""
 
 
 def hub_named(name: str, settings: Settings, *, others: Sequence[str] = ()) -> HubSettings:

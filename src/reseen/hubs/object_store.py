@@ -50,9 +50,11 @@ _ABILITIES = Abilities(
 )
 
 
-def artifact_at(key: str, size: int | None) -> Artifact:
-    """An object of a store."""
-    return Artifact(HUB, RepoType.MODEL, "", "", None, key, size)
+def artifact_at(
+    key: str, size: int | None, sha256: bytes | None = None, xet: bytes | None = None
+) -> Artifact:
+    """An object of a store, and what is stated of it elsewhere."""
+    return Artifact(HUB, RepoType.MODEL, "", "", None, key, size, sha256, xet)
 
 
 class ObjectStore:

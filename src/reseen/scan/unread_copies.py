@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
-from reseen.hubs.kinds import FOLDER
+from reseen.hubs.kinds import FOLDER, STORAGE
 from reseen.observed import blind_spots
 from reseen.observed.known_commits import is_standing
 from reseen.records import RemovalClass, Rung
@@ -44,6 +44,9 @@ class UnreadCopies:
     """Beside these: they were asked for, and could not be had (no access, too large)."""
     pointers: int = 0
     """Beside these: Git LFS pointers in folders on this machine, where no hub can be asked."""
+    stored: int = 0
+    """Beside these: in a hub's own storage, known by the checksum that a manifest gave. A sweep
+    that reads in full reads them."""
 
 
 def in_store(store: Store) -> UnreadCopies:
@@ -87,6 +90,7 @@ def count(
             header.label("header"),
             blind_spots.has(GATED.code).label("gated"),
             (repositories.c.hub == FOLDER).label("folder"),
+            repositories.c.hub.startswith(STORAGE).label("stored"),
             waits.label("waits"),
         )
         .join(sightings, sightings.c.artifact_pk == artifacts.c.pk)
@@ -100,10 +104,13 @@ def count(
         query = query.where(repositories.c.hub == hub)
     if where is not None:
         query = query.where(where)
-    copies = waiting = asked = refused = pointers = 0
+    copies = waiting = asked = refused = pointers = stored = 0
     for row in connection.execute(query):
         if row.folder:
             pointers += 1
+            continue
+        if row.stored:
+            stored += 1
             continue
         if row.waits:  # what was walked of its repository says nothing of what was not
             copies += 1
@@ -116,7 +123,7 @@ def count(
             continue
         copies += 1
         asked += not done and (level == 2 or (level == 1 and not row.header))
-    return UnreadCopies(copies, waiting, asked, refused, pointers)
+    return UnreadCopies(copies, waiting, asked, refused, pointers, stored)
 
 
 def _is_never_read() -> ColumnElement[bool]:

@@ -67,9 +67,9 @@ def _result(one: ArtifactResult) -> dict[str, Any]:
 def _result_of(value: Mapping[str, Any]) -> ArtifactResult:
     seen, judged = value["seen"], value["judged"]
     artifact = replace(
-        artifact_at(str(value["path"]), value["size"]),
-        sha256=_bytes(value["sha256"]),
-        xet=_bytes(value["xet"]),
+        artifact_at(
+            str(value["path"]), value["size"], _bytes(value["sha256"]), _bytes(value["xet"])
+        ),
         git_oid=_bytes(value["mark"]),
         member=bool(value["member"]),
     )

@@ -7,7 +7,7 @@ as values, and values as record batches. A row of which nothing can be made says
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -69,12 +69,13 @@ def rows_of(batch: pyarrow.RecordBatch) -> list[ManifestRow]:
 
 
 def _manifest_row(key: object, size: object, sha256: object, xet: object) -> ManifestRow:
-    artifact = artifact_at(str(key), size if isinstance(size, int) and size >= 0 else None)
+    length = size if isinstance(size, int) and size >= 0 else None
     try:
-        artifact = replace(artifact, sha256=_checksum(sha256), xet=_checksum(xet))
+        artifact = artifact_at(str(key), length, _checksum(sha256), _checksum(xet))
     except ValueError:
-        return ManifestRow(artifact, "its checksum in the manifest is none: 64 hex digits were due")
-    if artifact.size is None:
+        wrong = "its checksum in the manifest is none: 64 hex digits were due"
+        return ManifestRow(artifact_at(str(key), length), wrong)
+    if length is None:
         return ManifestRow(artifact, "the manifest gives no size that a file can have")
     return ManifestRow(artifact)
 

@@ -101,9 +101,6 @@ def _from(path: Path, first: int, last: int) -> Iterator[pyarrow.RecordBatch]:
 def _check_keys(path: Path) -> int:
     """How many rows there are. What tells keys apart is Python's own hash of each, of 64 bits with
     a secret of this process: those that agree are compared themselves."""
-    import pyarrow
-    import pyarrow.compute
-
     seen = array("q")
     for at, batch in _opened(path, ["key"], 0):
         keys = batch.column("key").to_pylist()
@@ -115,11 +112,21 @@ def _check_keys(path: Path) -> int:
         seen.extend(map(hash, keys))
     if not seen:
         raise InputError("the manifest has no rows", remedy=_LIKE)
-    hashes = pyarrow.py_buffer(memoryview(seen))
-    column = pyarrow.Array.from_buffers(pyarrow.int64(), len(seen), [None, hashes])
-    if pyarrow.compute.count_distinct(column).as_py() != len(seen):
+    if _holds_twice(seen):
         _refuse_twice(path, seen)
     return len(seen)
+
+
+def _holds_twice(numbers: array[int]) -> bool:
+    """Is one of them there twice? By sorting: no table of them all is made."""
+    import pyarrow
+    import pyarrow.compute
+
+    buffers = [None, pyarrow.py_buffer(memoryview(numbers))]
+    column = pyarrow.Array.from_buffers(pyarrow.int64(), len(numbers), buffers)
+    column = column.take(pyarrow.compute.sort_indices(column))
+    same = pyarrow.compute.equal(column[1:], column[:-1])
+    return bool(pyarrow.compute.any(same, min_count=0).as_py())
 
 
 def _refuse_twice(path: Path, seen: array[int]) -> None:
@@ -169,9 +176,11 @@ def _parquet(
 ) -> Iterator[tuple[int, pyarrow.RecordBatch]]:
     import pyarrow.parquet
 
-    with pyarrow.parquet.ParquetFile(os.fspath(path)) as file:
-        schema = file.schema_arrow
-        _check_columns(schema.names, {field.name: str(field.type) for field in schema})
+    schema = pyarrow.parquet.read_schema(os.fspath(path))
+    _check_columns(schema.names, {field.name: str(field.type) for field in schema})
+    # As dictionaries: a short file can repeat one long value for ever.
+    texts = [f.name for f in schema if f.type in (pyarrow.string(), pyarrow.binary())]
+    with pyarrow.parquet.ParquetFile(os.fspath(path), read_dictionary=texts) as file:
         groups: list[int] = []
         at = 0
         for number in range(file.metadata.num_row_groups):
@@ -181,8 +190,25 @@ def _parquet(
             else:
                 at += count
         for batch in file.iter_batches(batch_size=_BATCH, row_groups=groups, columns=only):
-            yield at, batch
+            yield at, _spelled_out(batch)
             at += batch.num_rows
+
+
+def _spelled_out(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
+    """The same without dictionaries. Raises InputError before a long value is copied for each row
+    that has it."""
+    import pyarrow
+    import pyarrow.compute
+
+    columns = []
+    for column in batch.columns:
+        if isinstance(column, pyarrow.DictionaryArray):
+            longest = pyarrow.compute.max(pyarrow.compute.binary_length(column.dictionary)).as_py()
+            if longest is not None and longest > LONGEST_KEY:
+                raise InputError("the manifest has a value that is too long", remedy=_LIKE)
+            column = column.dictionary_decode()
+        columns.append(column)
+    return pyarrow.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _csv(path: Path, only: list[str] | None) -> Iterator[tuple[int, pyarrow.RecordBatch]]:
@@ -207,11 +233,11 @@ def _check_columns(names: list[str], types: dict[str, str]) -> None:
     if other or len(set(names)) < len(names):
         shown = ", ".join(repr(name[:40]) for name in (other or names)[:5])
         raise InputError(f"the manifest has other columns: {shown}", remedy=_LIKE)
-    texts = ("string", "large_string", "string_view")
+    texts = ("string",)
     allowed = {
         "key": texts,
         "size": ("int64", "int32", "uint64", "uint32"),
-        **dict.fromkeys(OPTIONAL, (*texts, "binary", "large_binary", "fixed_size_binary[32]")),
+        **dict.fromkeys(OPTIONAL, (*texts, "binary", "fixed_size_binary[32]")),
     }
     for name, kind in types.items():
         if kind not in allowed[name] and kind != "null":
