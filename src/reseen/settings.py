@@ -78,7 +78,7 @@ HUGGING_FACE = "huggingface"
 CIVITAI = "civitai"
 """The name of another that is there without any setting, and the kind of those like it."""
 CIVITAI_ENDPOINT = "https://civitai.com"
-LIBLIB, MODELSCOPE, OCI, GIT = "liblib", "modelscope", "oci", "git"
+LIBLIB, MODELSCOPE, OCI, GIT, ARC_EN_CIEL = "liblib", "modelscope", "oci", "git", "arcenciel"
 """Kinds of hubs that are there only where somebody sets one."""
 
 _OF_A_HUB = re.compile(r"RESEEN_HUB_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(ENDPOINT|TOKEN|QUOTA|KIND)")
@@ -102,6 +102,7 @@ USUAL_QUOTAS: Mapping[str, RateLimit] = {
     MODELSCOPE: RateLimit(2, 1.0),
     OCI: RateLimit(5, 1.0),
     GIT: RateLimit(2, 1.0),
+    ARC_EN_CIEL: RateLimit(5, 1.0),
 }
 """By kind: hubs that publish no quota are asked so often at most, where the settings say nothing
 else."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from replica.arcenciel import ArcEnCielSite
 from replica.civitai import CivitaiSite
 from replica.forge import GitForgeSite
 from replica.git import pointer_text
@@ -17,6 +18,7 @@ from replica.server import Replica, Site
 from replica.world import World, claimed
 from tests.scan.walking import Hasty
 
+from reseen.hubs.arcenciel import ArcEnCiel
 from reseen.hubs.civitai import Civitai
 from reseen.hubs.git_forge import GitForge
 from reseen.hubs.http import ClientOptions
@@ -85,6 +87,13 @@ def _oci_name(number: int) -> str:
     return f"account-{number % ACCOUNTS}/lora-{number}"
 
 
+def _arc_en_ciel(count: int, _: Path) -> ArcEnCielSite:
+    named = (("a.safetensors", digest_of(n).hex()) for n in range(count))
+    return ArcEnCielSite(
+        {n + 1: (f"account-{n % ACCOUNTS}", {9000 + n: each}) for n, each in enumerate(named)}
+    )
+
+
 def _forge(count: int, folder: Path) -> GitForgeSite:
     site = GitForgeSite(folder)
     for n in range(count):
@@ -100,6 +109,7 @@ def _forge_name(number: int) -> str:
 EACH = (
     OneHub("civitai", _civitai, lambda at, options: Civitai(at, None, options)),
     OneHub("modelscope", _modelscope, lambda at, options: ModelScope(at, None, options)),
+    OneHub("arcenciel", _arc_en_ciel, lambda at, options: ArcEnCiel(at, None, options)),
     OneHub("oci", _oci, lambda at, options: OciRegistry(at, None, options)),
     OneHub(
         "oci, by name",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from reseen.errors import HubMissing, InputError, SettingsError
 from reseen.hubs.addresses import Addresses, Named, is_host
+from reseen.hubs.arcenciel_addresses import ArcEnCielAddresses
 from reseen.hubs.civitai_addresses import CivitaiAddresses
 from reseen.hubs.git_addresses import GitAddresses
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
@@ -24,6 +25,7 @@ from reseen.hubs.oci_addresses import OciAddresses
 from reseen.records import FOLDER as FOLDER
 from reseen.records import Sighting
 from reseen.settings import (
+    ARC_EN_CIEL,
     CIVITAI,
     GIT,
     HUGGING_FACE,
@@ -113,6 +115,12 @@ def _git(hub: HubSettings) -> Hub:
     return GitForge(hub.endpoint, hub.token, _options(hub, hub.contact))
 
 
+def _arc_en_ciel(hub: HubSettings) -> Hub:
+    from reseen.hubs.arcenciel import ArcEnCiel
+
+    return ArcEnCiel(hub.endpoint, hub.token, _options(hub, hub.contact))
+
+
 KINDS: Mapping[str, HubKind] = {
     kind.name: kind
     for kind in (
@@ -122,6 +130,7 @@ KINDS: Mapping[str, HubKind] = {
         HubKind(MODELSCOPE, ModelScopeAddresses, _modelscope),
         HubKind(OCI, OciAddresses, _oci),
         HubKind(GIT, GitAddresses, _git),
+        HubKind(ARC_EN_CIEL, ArcEnCielAddresses, _arc_en_ciel),
     )
 }
 ALIASES = {"hf": HUGGING_FACE}
