@@ -9,6 +9,8 @@ from tests.updates import naming_tools as tools
 from tests.updates.naming_tools import DIFFUSERS, KOHYA, PEFT, PEFT_NAMED, listing
 from tests.updates.test_wrapped_names import SPELLED, plain_of
 
+from reseen.updates.names.known import known
+from reseen.updates.names.tables import flat
 from reseen.updates.plan import plan
 
 Endings = tuple[str, str, str | None]
@@ -52,3 +54,31 @@ def test_a_trainers_names_are_those_of_the_model(trainer: str) -> None:
         wanted = {(m.name, m.rows, m.shape) for m in plain_of(key).modules if m.source in layers}
         assert {(m.name, m.rows, m.shape) for m in found.modules} == wanted, key
         assert not found.not_read
+
+
+FUSED = {
+    "flux": "transformer_blocks.{}.attn.to_qkv transformer_blocks.{}.attn.to_added_qkv "
+    "single_transformer_blocks.{}.attn.to_qkv",
+    "wan-14b": "blocks.{}.attn1.to_qkv blocks.{}.attn2.to_kv",
+    "krea2": "transformer_blocks.{}.attn.to_qkv text_fusion.refiner_blocks.{}.attn.to_qkv",
+    "sdxl": "down_blocks.2.attentions.{}.transformer_blocks.0.attn1.to_qkv "
+    "down_blocks.2.attentions.{}.transformer_blocks.0.attn2.to_kv",
+}
+
+
+@pytest.mark.parametrize("model", FUSED)
+def test_projections_that_diffusers_fuses_are_the_layers_that_they_were(model: str) -> None:
+    fused, split = {}, {}
+    for name in (each.format(n) for each in FUSED[model].split() for n in (0, 1)):
+        cuts = known(model).aliases[flat(name)]
+        layers = [known(model).layers[cut.name] for cut in cuts]
+        fused[name] = (sum(layer.out for layer in layers), layers[0].columns, 1)
+        split |= {layer.name: (layer.out, layer.columns, 1) for layer in layers}
+        starts = [rows[0][0] for cut in cuts if (rows := cut.rows(fused[name][0]))]
+        assert starts == [sum(one.out for one in layers[:at]) for at in range(len(layers))]
+    of_fused = plan(listing(tools.lora(fused, tools.kohya("lycoris_"), KOHYA)))
+    of_split = plan(listing(tools.lora(split, tools.dotted("transformer."), PEFT)))
+    assert {(m.name, m.shape) for m in of_fused.modules} == {
+        (m.name, m.shape) for m in of_split.modules
+    }
+    assert not of_fused.not_read

@@ -22,9 +22,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from math import gcd
 
-from reseen.updates.names.tables import Alias, Cut, Layer, Table, table
+from reseen.updates.names.tables import Alias, Cut, Layer, Table, one_after_another, table
 
 _NUMBERS = re.compile(r"\{([^}]*)\}")
 _GROUP = re.compile(r"\(([^)]*)\)")
@@ -91,23 +90,12 @@ def _aliases(line: str, layers: Mapping[str, Layer], parameters: Parameters) -> 
         names, meant = _grouped(ours), _grouped(theirs)
         if len(names) == 1 and len(meant) > 1:
             if all(name in layers for name in meant):
-                yield names[0], _one_after_another([layers[name] for name in meant])
+                yield names[0], one_after_another([layers[name] for name in meant])
             continue
         for name, layer in zip(names, meant, strict=True):
             if layer in layers:  # a sibling may lack it
                 cut = Cut(layer, ((1, 2), (0, 1)), 2) if swapped else Cut(layer)
                 yield name, (cut,)
-
-
-def _one_after_another(layers: list[Layer]) -> tuple[Cut, ...]:
-    unit = gcd(*(layer.out for layer in layers))
-    total = sum(layer.out for layer in layers) // unit
-    cuts, at = [], 0
-    for layer in layers:
-        height = layer.out // unit
-        cuts.append(Cut(layer.name, ((at, at + height),), total))
-        at += height
-    return tuple(cuts)
 
 
 def _numbered(pattern: str, parameters: Parameters) -> list[str]:

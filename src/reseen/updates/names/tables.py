@@ -6,8 +6,9 @@ one new table and one line in `DENOISERS` or `ENCODERS` of `known`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import gcd
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +92,50 @@ def table(
     aliases: Iterable[Alias],
     dialects: Mapping[str, tuple[Alias, ...]] | None = None,
 ) -> Table:
-    """A table from its layers and their other names; the canonical names are added.
+    """A table from its layers and their other names; the canonical names are added, and those that
+    diffusers gives to the projections of an attention where it fuses them.
 
     Raises ValueError where one name would mean two things: a mistake in the table.
     """
     by_name = {layer.name: layer for layer in layers}
     every: dict[str, tuple[Cut, ...]] = {}
-    names = [*((name, (Cut(name),)) for name in by_name), *aliases]
+    names = [*((name, (Cut(name),)) for name in by_name), *aliases, *_fused(by_name)]
     for alias, cuts in names:
         if every.setdefault(flat(alias), cuts) != cuts:
             raise ValueError(f"{alias} means two layers of {part}")
     spelled = tuple(dict.fromkeys(alias for alias, _ in names))
     return Table(part, by_name, every, spelled, dialects or {})
+
+
+_FUSED = (
+    ("to_qkv", ("to_q", "to_k", "to_v")),
+    ("to_kv", ("to_k", "to_v")),
+    ("to_added_qkv", ("add_q_proj", "add_k_proj", "add_v_proj")),
+    ("to_added_kv", ("add_k_proj", "add_v_proj")),
+)
+"""What `fuse_qkv_projections` of diffusers makes of which layers, their rows one after another.
+SimpleTuner trains adapters of models that are fused so."""
+
+
+def _fused(layers: Mapping[str, Layer]) -> Iterator[Alias]:
+    for name in layers:
+        attention, dot, last = name.rpartition(".")
+        for fused, parts in _FUSED:
+            if last != parts[0]:
+                continue
+            of = [layers.get(f"{attention}{dot}{part}") for part in parts]
+            found = [layer for layer in of if layer is not None]
+            if len(found) == len(parts) and len({layer.columns for layer in found}) == 1:
+                yield f"{attention}{dot}{fused}", one_after_another(found)
+
+
+def one_after_another(layers: list[Layer]) -> tuple[Cut, ...]:
+    """The rows of a layer in which the rows of these stand one after another."""
+    unit = gcd(*(layer.out for layer in layers))
+    total = sum(layer.out for layer in layers) // unit
+    cuts, at = [], 0
+    for layer in layers:
+        height = layer.out // unit
+        cuts.append(Cut(layer.name, ((at, at + height),), total))
+        at += height
+    return tuple(cuts)
