@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from reseen.errors import InputError
@@ -57,3 +59,21 @@ def test_a_map_that_makes_no_sense_is_refused() -> None:
         with pytest.raises(InputError):
             parse_map([pair])
     assert parse_map(["a=b=SHA-256"]) == {"a=b": ListField.SHA256}
+
+
+@pytest.mark.parametrize(
+    "headings",
+    [
+        "Nom du modèle;Lien d’origine;Empreinte SHA-256;Taille (Ko);Supprimé le;Motif",
+        "Bezeichnung;Verweis;Prüfsumme (SHA-256);Größe (KB);Gelöscht am;Grund",
+        "NOMBRE DEL MODELO;Enlace;Suma de verificación SHA256;Tamaño KB;Fecha de eliminación;Razón",
+    ],
+)
+def test_headings_are_known_in_other_languages_with_accents_or_without(headings: str) -> None:
+    wanted = [
+        *(ListField.NAME, ListField.LINK, ListField.SHA256, ListField.SIZE_KB),
+        *(ListField.REMOVED_ON, ListField.REASON),
+    ]
+    for form in ("NFC", "NFD"):
+        fields = recognise(unicodedata.normalize(form, headings).split(";")).fields
+        assert fields == {field: at for at, field in enumerate(wanted)}

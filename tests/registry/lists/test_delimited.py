@@ -43,6 +43,11 @@ def test_the_encoding_is_found_and_said_when_assumed(encoding: str, said: str) -
     assert bool(said) == bool(table.notes)
 
 
+def test_the_marks_of_windows_are_read_where_latin_1_has_none() -> None:
+    assert rows("Nom,sha256\nL’œuvre – n° 1,aa\n".encode("cp1252")) == [["L’œuvre – n° 1", "aa"]]
+    assert rows(b"name,sha256\nM\x81\xfcller,aa\n") == [["M\x81\xfcller", "aa"]]
+
+
 def test_titles_and_blank_rows_may_come_before_the_header() -> None:
     table = read_delimited(b"Removed models\n\n name , SHA 256\nx,aa\n")
     assert table.columns == ("name ", "SHA 256")

@@ -56,19 +56,29 @@ class ListField(StrEnum):
 
 
 SPELLINGS: dict[ListField, tuple[str, ...]] = {
-    ListField.NAME: ("name", "model name", "model title", "model", "title", "display name"),
+    ListField.NAME: (
+        *("name", "model name", "model title", "model", "title", "display name"),
+        *("nom", "nom du modele", "modele", "titre", "bezeichnung", "modellname", "modell"),
+        *("titel", "nombre", "nombre del modelo", "modelo", "titulo"),
+    ),
     ListField.LINK: (
         *("link", "url", "uri", "href", "model link", "model url", "former link", "former url"),
         *("original link", "original url", "source link", "source url", "civitai link"),
         *("civitai url", "page", "model page", "page url", "permalink", "web address", "address"),
-        *("download url", "download link"),
+        *("download url", "download link", "lien", "lien d'origine", "ancien lien", "adresse"),
+        *("lien du modele", "verweis", "ehemaliger link", "enlace", "enlace original"),
+        *("enlace anterior", "vinculo", "direccion"),
     ),
-    ListField.SITE: ("site", "host", "hub", "platform", "domain", "source site", "website"),
+    ListField.SITE: (
+        *("site", "host", "hub", "platform", "domain", "source site", "website"),
+        *("plateforme", "plattform", "plataforma", "sitio"),
+    ),
     ListField.MODEL_ID: ("model id", "civitai model id", "id of model", "parent model id"),
     ListField.VERSION_ID: ("version id", "model version id", "civitai version id", "model version"),
     ListField.FILE_NAME: (
         *("file name", "file", "file names", "model file", "original file name", "path"),
-        *("file path",),
+        *("file path", "fichier", "nom du fichier", "datei", "dateiname", "archivo"),
+        *("nombre del archivo", "nombre de archivo", "fichero"),
     ),
     ListField.TRIGGER_WORDS: (
         *("trigger words", "trigger word", "trigger", "triggers", "trained words"),
@@ -78,7 +88,9 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
         *("sha256", "sha2", "file sha256", "hash sha256", "lfs oid", "lfs sha256", "oid"),
         *("sha256 hash", "sha256 sum", "sha256 checksum", "sha256 file", "sha256 of file"),
         *("file sha256 hash", "sha256 digest", "full sha256", "checksum sha256", "checksumsha256"),
-        *("x amz checksum sha256", "integrity"),
+        *("x amz checksum sha256", "integrity", "empreinte sha256", "somme de controle sha256"),
+        *("prufsumme sha256", "pruefsumme sha256", "sha256 prufsumme", "huella sha256"),
+        *("suma de verificacion sha256", "suma de comprobacion sha256"),
     ),
     ListField.BLAKE3: ("blake3", "file blake3", "hash blake3", "b3", "b3sum"),
     ListField.XET: ("xet", "xet hash"),
@@ -93,25 +105,31 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
     ListField.AUTOV3: ("autov3", "auto v3", "hash autov3"),
     ListField.CRC32: ("crc32", "crc", "hash crc32"),
     ListField.HASH: (
-        "hash",
-        "file hash",
-        "model hash",
-        "checksum",
-        "digest",
-        "short hash",
-        "hashes",
+        *("hash", "file hash", "model hash", "checksum", "digest", "short hash", "hashes"),
+        *("empreinte", "somme de controle", "prufsumme", "pruefsumme", "hashwert", "huella"),
+        *("suma de verificacion", "suma de comprobacion"),
     ),
     ListField.ALGORITHM: ("algorithm", "hash algorithm", "hash type", "digest algorithm"),
-    ListField.SIZE: ("size", "file size", "bytes", "size bytes", "size in bytes", "length"),
-    ListField.SIZE_KB: ("size kb", "size kib", "file size kb", "size in kb"),
+    ListField.SIZE: (
+        *("size", "file size", "bytes", "size bytes", "size in bytes", "length"),
+        *("taille", "taille en octets", "octets", "grosse", "groesse", "dateigrosse"),
+        *("grosse in bytes", "tamano", "tamano en bytes"),
+    ),
+    ListField.SIZE_KB: (
+        *("size kb", "size kib", "file size kb", "size in kb"),
+        *("taille ko", "grosse kb", "tamano kb"),
+    ),
     ListField.REMOVED_ON: (
         *("removed on", "removed", "removed at", "removal date", "date removed", "date of removal"),
         *("takedown date", "taken down", "taken down on", "deleted at", "deleted", "deletion date"),
-        *("deleted on", "date"),
+        *("deleted on", "date", "supprime le", "retire le", "date de suppression"),
+        *("date de retrait", "geloscht am", "entfernt am", "loschdatum", "datum"),
+        *("eliminado el", "retirado el", "fecha de eliminacion", "fecha de retirada", "fecha"),
     ),
     ListField.REASON: (
         *("reason", "removal reason", "reason of removal", "why", "violation", "policy"),
-        *("takedown reason", "category"),
+        *("takedown reason", "category", "motif", "raison", "grund", "begrundung"),
+        *("motivo", "razon"),
     ),
     ListField.STATUS: (
         *("status", "state", "decision", "outcome", "verdict", "resolution", "action"),

@@ -54,7 +54,9 @@ def open_text(file: BinaryIO) -> tuple[io.TextIOWrapper, tuple[str, ...]]:
         if _is(file, "utf-8"):
             return _opened(file, "utf-8"), ()
         if sum(byte in _NO_TEXT for byte in head) * 50 <= len(head):
-            return _opened(file, "latin-1"), (
+            # Windows' own marks (curved quotes, dashes) stand where Latin-1 has none.
+            latin = "cp1252" if _is(file, "cp1252") else "latin-1"
+            return _opened(file, latin), (
                 "Read as Latin-1, since it is not UTF-8: names with accents may be wrong.",
             )
     raise ListError(
