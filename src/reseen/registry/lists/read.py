@@ -62,6 +62,7 @@ def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListT
         )
     if head.startswith(b"{\\rtf"):
         raise ListError("this is formatted text (RTF) and no list", remedy="Save it as plain text.")
+    _refuse_encoded(head)
     if _is_json(head):
         from reseen.registry.lists.documents import read_documents
 
@@ -76,6 +77,35 @@ def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListT
     from reseen.registry.lists.delimited import read_delimited
 
     return [read_delimited(file, given)]
+
+
+_DUMP = re.compile(
+    rb"\A(?:\s|--)*(?:MySQL|MariaDB|PostgreSQL database) dump"
+    rb"|^(?:(?:INSERT|REPLACE)(?: IGNORE)? INTO|CREATE TABLE) \S|^COPY \S.* FROM stdin;",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MAIL = re.compile(rb"\A(?:From |[A-Za-z][A-Za-z-]{1,40}: )")
+_ENCODED = re.compile(
+    rb"^Content-(?:Transfer-Encoding:\s*(?:quoted-printable|base64)|Type:\s*multipart/)",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def _refuse_encoded(head: bytes) -> None:
+    """Texts whose lines are no rows: one of a dump holds many, and a mail cuts and rewrites its
+    own, so that a hash or an id would be another. Raises ListError."""
+    plain = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")
+    if _DUMP.search(plain):
+        raise ListError(
+            "this is a dump of a database and no list",
+            remedy="Export the table as CSV with its headings (psql: \\copy ... csv header; "
+            "sqlite3 -csv -header; a query's result saved as CSV).",
+        )
+    if _MAIL.match(plain) and _ENCODED.search(plain):
+        raise ListError(
+            "this is a mail and no list",
+            remedy="Save the list that is attached to it, or its text, as a file of its own.",
+        )
 
 
 def _opened(path: Path) -> BinaryIO:
