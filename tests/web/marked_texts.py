@@ -19,7 +19,10 @@ from jinja2 import nodes
 from reseen.web import rendering
 
 TEMPLATES = Path(rendering.__file__).parent / "templates"
-SPOKEN = {"aria-label", "aria-description", "title", "placeholder", "alt", "data-label", "label"}
+SPOKEN = {
+    *("aria-label", "aria-description", "title", "placeholder", "alt", "label"),
+    *("data-label", "data-copied"),
+}
 """Attributes whose values are read by people."""
 BLOCKS = {
     *("address", "article", "body", "button", "caption", "dd", "details", "dialog", "div", "dl"),

@@ -188,6 +188,14 @@ def test_what_an_error_says_is_told_to_be_english(visit: Visit) -> None:
         assert "This name and password do not fit together." in answer.text
 
 
+def test_what_the_pages_say_of_an_error_themselves_is_said_in_every_language(visit: Visit) -> None:
+    reader = visit(Role.READER)
+    for code, said in (("en", "There is no page here"), ("fr", "Il n’y a pas de page ici")):
+        answer = reader.get("/nothing", headers={"Accept-Language": code})
+        assert answer.status_code == 404
+        assert f'<p class="warning" role="alert">{said}' in answer.text
+
+
 @pytest.mark.parametrize(
     ("code", "numbers", "decimal", "percent"),
     [

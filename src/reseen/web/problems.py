@@ -30,7 +30,7 @@ from reseen.errors import (
 )
 from reseen.web.access.auth_middleware import session_of, to_sign_in
 from reseen.web.rendering import page
-from reseen.web.speech import N_
+from reseen.web.speech import N_, speech_of
 
 _STATUS: tuple[tuple[type[ReseenError], int], ...] = (
     (TooLarge, 413),
@@ -67,9 +67,12 @@ _TITLES = {
 _MACHINES = ("/v1/", "/metrics", "/ready", "/health")
 _WORD = re.compile(r"[a-z]+(?= )")
 _WORDS: dict[int, tuple[str, str]] = {
-    404: ("there is no page here", "Look at the address, or start from the queue."),
-    405: ("this address does not take requests of this kind", "Use the pages' own buttons."),
-    500: ("this is an error of Reseen itself", "Try again; the log says more."),
+    404: (N_("there is no page here"), N_("Look at the address, or start from the queue.")),
+    405: (
+        N_("this address does not take requests of this kind"),
+        N_("Use the pages' own buttons."),
+    ),
+    500: (N_("this is an error of Reseen itself"), N_("Try again; the log says more.")),
 }
 
 
@@ -106,12 +109,17 @@ def answer(request: Request, error: Exception) -> Response:
     session = session_of(request)
     if isinstance(error, AccessError) and session is None and request.method == "GET":
         return to_sign_in(request)
+    own = (message, remedy) in _WORDS.values()
+    if own:
+        said = speech_of(request)
+        message, remedy = said.fixed(message), said.fixed(remedy)
     return page(
         request,
         "error.html",
         session.who if session else None,
         status=status,
         title=_title(status),
+        own=own,
         message=_sentence(message),
         remedy=remedy,
     )
@@ -139,7 +147,7 @@ def problem(
 
 
 def _title(status: int) -> str:
-    return _TITLES.get(status, "This did not work")
+    return _TITLES.get(status, N_("This did not work"))
 
 
 def _of_a_machine(request: Request) -> bool:

@@ -142,7 +142,7 @@
       const place = document.getElementById(pressed.dataset.copy);
       if (place) {
         navigator.clipboard.writeText(place.dataset.text || place.textContent.trim()).then(() => {
-          pressed.textContent = "Copied";
+          pressed.textContent = pressed.dataset.copied;
         }, () => {});
       }
     }

@@ -53,7 +53,6 @@
       const said = form.querySelector("[data-said]");
       said.hidden = true;
       ask(form).catch(() => {
-        said.textContent = "The key did not answer. Load the page again, or try another way.";
         said.hidden = false;
       });
     });
