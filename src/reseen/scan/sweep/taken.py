@@ -105,6 +105,7 @@ def take(
     new: list[str] = []
     learned: set[str] = set()
     counts: Counter[str] = Counter()
+    mine: list[Mark] = []
     wanted = [mark for mark in every if mark.part not in before]
     for number, mark in enumerate(wanted, 1):
         rows = parts.rows(folder, mark)
@@ -114,6 +115,7 @@ def take(
                 new += found
                 learned |= taught
                 counts.update(mark.counts)
+                mine.append(mark)
         if report is not None:
             report(number, len(wanted))
     with store.write() as connection:
@@ -122,15 +124,15 @@ def take(
         done = _taken(connection, scan)
         if len(done) == sweep.parts:
             scan_rows.end(connection, scan, now())
-        mine = tuple(sightings.by_id(connection, id) for id in dict.fromkeys(new))
+        recorded = tuple(sightings.by_id(connection, id) for id in dict.fromkeys(new))
     return SweepTaken(
         scan=scan,
-        new=len(wanted),
-        before=len(every) - len(wanted),
+        new=len(mine),
+        before=len(every) - len(mine),
         missing=sweep.parts - len(done),
-        rows=sum(mark.rows for mark in wanted),
+        rows=sum(mark.rows for mark in mine),
         counts=counts,
-        sightings=mine,
+        sightings=recorded,
     )
 
 
