@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import httpx2
 import pytest
 from replica.faults import Fault, Kind
+from replica.http import Answer, Request, json_answer
 from replica.oci import INDEX, MANIFEST, OLLAMA, OciSite, layer
 from replica.server import Replica
 from replica.world import World, lfs
@@ -19,7 +21,7 @@ from tests.hubs import registry_server
 from tests.hubs.civitai_site import every
 from tests.scan.walking import Hasty
 
-from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
+from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import kinds
 from reseen.hubs.http import ClientOptions
@@ -64,7 +66,9 @@ def looked(
     return done(endpoint, work, token)
 
 
-def listed(endpoint: str, author: str | None = None) -> list[RepositoryPage]:
+def listed(
+    endpoint: str, author: str | None = None, token: str | None = None
+) -> list[RepositoryPage]:
     async def work(hub: OciRegistry) -> list[RepositoryPage]:
         wanted = WantedRepositories(author=author)
         pages = [await hub.list_repositories(wanted, None)]
@@ -72,7 +76,7 @@ def listed(endpoint: str, author: str | None = None) -> list[RepositoryPage]:
             pages.append(await hub.list_repositories(wanted, cursor))
         return pages
 
-    return done(endpoint, work)
+    return done(endpoint, work, token)
 
 
 def said(*pages: FilesPage | RepositoryPage) -> list[str]:
@@ -151,17 +155,24 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def test_manifests_state_each_file_and_nothing_is_downloaded(registry: str) -> None:
     repository, page = looked(registry)
     model, adapter = hashlib.sha256(DATA).digest(), hashlib.sha256(OTHER).digest()
-    (inner,) = (a.path for a in page.artifacts if a.path.startswith("both/"))
+    (inner,) = (a.path for a in page.artifacts if a.path.endswith("/adapter"))
+    config = (hashlib.sha256(CONFIG).digest(), len(CONFIG))
+    folders = ("latest", "v1", inner.removesuffix("/adapter"))
     assert stated(page) == {
+        *((f"{folder}/json", *config) for folder in folders),
         ("latest/model", model, len(DATA)),
         ("v1/lora.safetensors", adapter, len(OTHER)),
         (inner, adapter, len(OTHER)),
     }
-    assert inner.endswith("/adapter")
+    assert re.fullmatch(r"both/[0-9a-f]{64}/adapter", inner)
     assert {a.revision for a in page.artifacts} == {"latest", "v1", "both"}
-    assert (page.certain, said(page), repository.used_storage) == (True, [], 10240 + 2 * 3600)
+    assert (page.certain, said(page), repository.used_storage) == (
+        True,
+        [],
+        10240 + 2 * 3600 + 3 * len(CONFIG),
+    )
     _, one = looked(registry, "library/sample:v1")
-    assert {a.path for a in one.artifacts} == {"v1/lora.safetensors"}
+    assert {a.path for a in one.artifacts} == {"v1/lora.safetensors", "v1/json"}
 
 
 def test_the_catalogue_is_listed_with_all_files(registry: str) -> None:
@@ -179,7 +190,7 @@ def test_a_file_is_read_in_parts_and_as_a_whole(registry: str) -> None:
     async def work(hub: OciRegistry) -> tuple[bytes, bytes]:
         pages = await every(hub.list_files(MODEL, "library/sample:latest", "x", "main"))
         assert [page.certain for page in pages] == [False]
-        (file,) = pages[0].artifacts
+        (file,) = (a for a in pages[0].artifacts if a.path == "latest/model")
         whole = b"".join(await every(hub.stream(file, len(DATA))))
         return await hub.read(file, Range(100, 50)), whole
 
@@ -203,7 +214,7 @@ def test_debians_own_lets_nobody_in_for_a_token_of_elsewhere(tmp_path: Path) -> 
             sample(pusher.blob, pusher.manifest)
         with pytest.raises(HubGarbage, match="to where none is asked for"):
             looked(endpoint)
-        assert len(looked(endpoint, token="sample:secret")[1].artifacts) == 3
+        assert len(looked(endpoint, token="sample:secret")[1].artifacts) == 6
 
 
 # -- tokens ----------------------------------------------------------------------------------------
@@ -373,8 +384,9 @@ def test_changed_fields_take_nothing_else_along() -> None:
     site.tag("library/sample", "list", {"manifests": [{"digest": "md5:1"}, 7]})
     site.tag("library/sample", "old", {"schemaVersion": 1, "fsLayers": []})
     own = site.add({"manifests": []})
-    site.manifests[own] = {"manifests": [{"digest": own}]}
-    site.tag("library/sample", "round", site.manifests[own])
+    for _ in range(3):
+        own = site.add({"manifests": [{"digest": own}]})
+    site.tag("library/sample", "deep", site.manifests[own])
     with Replica(World(), site=site) as replica:
         _, page = looked(replica.endpoint)
     digest = hashlib.sha256(OTHER).hexdigest()
@@ -391,6 +403,246 @@ def test_changed_fields_take_nothing_else_along() -> None:
         "a tag could not be looked at: the registry's manifest is of a form that is not read",
         "a manifest names others that name others, and so on",
     }
+
+
+# -- what an uploader would have overlooked --------------------------------------------------------
+
+
+def hexdigest(number: int) -> str:
+    return digest_of(number).hex()
+
+
+def file_of(number: int, title: str | None = None, size: int = 5000) -> dict[str, Any]:
+    return layer(hexdigest(number), size, f"{OLLAMA}model", title)
+
+
+def digests(page: FilesPage) -> set[bytes | None]:
+    return {a.sha256 for a in page.artifacts}
+
+
+def seen_of(*manifests: Mapping[str, Any], site: OciSite | None = None) -> FilesPage:
+    """What is seen of a repository whose tags lead to these manifests; every path is one file."""
+    site = site or OciSite()
+    for number, manifest in enumerate(manifests):
+        site.tag("library/sample", f"t{number}", manifest)
+    with Replica(World(), site=site) as replica:
+        _, page = looked(replica.endpoint)
+    assert len({a.path for a in page.artifacts}) == len(page.artifacts)
+    return page
+
+
+def test_no_title_takes_the_place_of_another_file() -> None:
+    removed, other = hexdigest(1), hexdigest(2)
+    site = OciSite()
+    inner = site.add({"layers": [file_of(4)]})
+    folder = inner.removeprefix("sha256:")
+    for layers in (
+        [file_of(1, other), file_of(2, "../x")],
+        [file_of(1, "a"), file_of(2, other), file_of(2, removed), file_of(3, "a"), file_of(2, "a")],
+        [file_of(1, f"{other}-1"), file_of(3, other), file_of(2, "../x"), file_of(2, size=7)],
+        [file_of(1, f"{folder}/model"), file_of(2)],
+    ):
+        given = {each["digest"] for each in layers}
+        page = seen_of({"layers": layers, "manifests": [{"digest": inner}]}, site=site)
+        found = {f"sha256:{(digest or b'').hex()}" for digest in digests(page)}
+        assert found == {*given, f"sha256:{hexdigest(4)}"}
+        assert len(page.artifacts) >= len(layers)
+        assert said(page) == []
+
+
+def test_manifests_whose_digests_begin_alike_are_two() -> None:
+    site = OciSite()
+    alike = [f"sha256:{'0' * 12}{number:052x}" for number in range(2)]
+    for number, digest in enumerate(alike):
+        site.manifests[digest] = {"layers": [file_of(number)]}
+    page = seen_of({"manifests": [{"digest": digest} for digest in alike]}, site=site)
+    assert digests(page) == {digest_of(0), digest_of(1)}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "files"),
+    [
+        ({"layers": [file_of(1, size=5)]}, 1),
+        ({"manifests": [], "layers": [file_of(1)]}, 1),
+        ({"layers": [], "blobs": [file_of(1)]}, 1),
+        ({"manifests": [], "config": file_of(1)}, 1),
+    ],
+)
+def test_a_file_is_seen_however_it_is_named(manifest: Mapping[str, Any], files: int) -> None:
+    page = seen_of(manifest)
+    assert (digests(page), said(page)) == ({digest_of(1)}, [])
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"manifests": [{"digest": f"sha256:{'ab' * 32}"}]},
+        {"manifests": [{"digest": "sha512:00"}]},
+        {"manifests": [{"digest": f"sha256:{'ab' * 32}"}] * 1001},
+        {"layers": [file_of(2)] * 1000 + [file_of(1)]},
+        {"layers": [{**file_of(1), "digest": f"sha512:{'00' * 64}"}]},
+        {"layers": [], "manifests": "none"},
+        {"layers": [], "fsLayers": [{"blobSum": f"sha256:{hexdigest(1)}"}]},
+    ],
+)
+def test_what_was_not_looked_at_is_said_and_counts_as_not_looked_at(
+    manifest: Mapping[str, Any],
+) -> None:
+    assert CUT in {problem.counted for problem in seen_of(manifest).problems}
+
+
+def test_of_a_repository_so_many_files_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reseen.hubs.oci.MOST_FILES", 25)
+    page = seen_of(
+        *({"layers": [file_of(10 * t + n, str(n)) for n in range(10)]} for t in range(4))
+    )
+    assert len(page.artifacts) == 25
+    assert [(p.reason, p.counted) for p in page.problems] == [
+        ("only the first 25 files were looked at", CUT)
+    ]
+
+
+def test_an_index_that_names_ever_more_is_asked_for_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reseen.hubs.oci.MOST_MANIFESTS", 20)
+    site = OciSite()
+    named = [{"digest": site.add({"layers": [file_of(n)]})} for n in range(50)]
+    page = seen_of({"manifests": named}, site=site)
+    assert len(page.artifacts) == 19
+    assert [(p.reason, p.counted) for p in page.problems] == [
+        ("too many manifests: the rest was not looked at", CUT)
+    ]
+
+
+def test_files_that_are_too_many_to_be_kept_at_once_are_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reseen.hubs.oci.MOST_HELD", 3)
+    site = OciSite()
+    for name in ("a/one", "a/three", "a/two"):
+        site.tag(name, "latest", {"layers": [file_of(n, str(n)) for n in range(2)]})
+    with Replica(World(), site=site) as replica:
+        (page,) = listed(replica.endpoint)
+        assert [r.id for r in page.repositories] == ["a/one", "a/three", "a/two"]
+        assert list(page.files) == ["a/one"]
+
+        async def work(hub: OciRegistry) -> list[int]:
+            found = [await hub.repository(MODEL, r.id) for r in page.repositories]
+            pages = [await every(hub.list_files(MODEL, r.id, r.sha or "", "main")) for r in found]
+            return [len(files.artifacts) for each in pages for files in each if files.certain]
+
+        assert done(replica.endpoint, work) == [2, 2, 2]
+
+
+# -- a registry in trouble, and lists without an end -----------------------------------------------
+
+
+class Leading(OciSite):
+    """A registry whose pages lead where a test says: what was asked for last -> what the page
+    names, and what it leads to."""
+
+    pages: Mapping[str, tuple[list[str], str | None]]
+
+    def answer(
+        self, request: Request, route: str, parts: Mapping[str, str], endpoint: str, cdn: str
+    ) -> Answer:
+        if route not in ("catalog", "tags"):
+            return super().answer(request, route, parts, endpoint, cdn)
+        names, after = self.pages[request.one("last") or ""]
+        link = {"Link": f'<{request.path}?n=9&last={after}>; rel="next"'} if after else {}
+        return json_answer({"repositories": names, "tags": names}, link)
+
+
+def leading(pages: Mapping[str, tuple[list[str], str | None]]) -> Leading:
+    site = Leading()
+    for number, name in enumerate(each for names, _ in pages.values() for each in names):
+        site.tag(name, "latest", {"layers": [file_of(number)]})
+        site.tag("library/sample", name, {"layers": [file_of(number)]})
+    site.pages = pages
+    return site
+
+
+CIRCLE = {"": (["a"], "b"), "b": (["b"], "c"), "c": (["c"], "d"), "d": (["a"], "b")}
+
+
+def test_a_catalogue_and_tags_that_lead_in_a_circle_end_and_that_is_said() -> None:
+    with Replica(World(), site=leading(CIRCLE)) as replica:
+        pages = listed(replica.endpoint)
+        assert replica.journal.requests["catalog"] < 10
+        _, tags = looked(replica.endpoint)
+        assert replica.journal.requests["tags"] < 50
+    assert {r.id for page in pages for r in page.repositories} == {"a", "b", "c"}
+    assert {a.revision for a in tags.artifacts} == {"a", "b", "c"}
+    for told in (pages[-1].problems, tags.problems):
+        assert [(p.counted, "bring nothing new" in p.reason) for p in told] == [(CUT, True)]
+
+
+def test_an_empty_page_does_not_end_a_list_that_goes_on() -> None:
+    pages = {"": (["a"], "b"), "b": ([], "c"), "c": (["c"], None)}
+    with Replica(World(), site=leading(pages)) as replica:
+        _, tags = looked(replica.endpoint)
+        found = {r.id for page in listed(replica.endpoint) for r in page.repositories}
+    assert ({a.revision for a in tags.artifacts}, found) == ({"a", "c"}, {"a", "c"})
+    assert said(tags) == []
+
+
+def test_pages_of_a_list_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reseen.hubs.list_so_far.MOST_PAGES", 5)
+    monkeypatch.setattr("reseen.hubs.oci.MOST_TAG_PAGES", 4)
+    pages = {str(n or ""): ([f"r{n}"], str(n + 1)) for n in range(30)}
+    with Replica(World(), site=leading(pages)) as replica:
+        assert [len(page.repositories) for page in listed(replica.endpoint)] == [1] * 5
+        _, tags = looked(replica.endpoint)
+    assert len(tags.artifacts) == 4
+    assert [(p.counted, "more than 4 pages" in p.reason) for p in tags.problems] == [(CUT, True)]
+
+
+@pytest.mark.parametrize("kind", [Kind.GARBAGE, Kind.ERROR])
+def test_tags_that_came_before_a_page_that_is_missing_are_looked_at(kind: Kind) -> None:
+    pages = {"": (["a"], "b"), "b": (["b"], None)}
+    with Replica(World(), site=leading(pages)) as replica:
+        replica.faults.add(Fault(kind, route="tags", after=1, status=404))
+        _, tags = looked(replica.endpoint)
+    assert {a.revision for a in tags.artifacts} == {"a"}
+    assert [(p.counted, "ends early" in p.reason) for p in tags.problems] == [(CUT, True)]
+
+
+@pytest.mark.parametrize("route", ["tags", "manifest"])
+def test_a_repository_with_which_the_registry_has_troubles_leaves_the_others(route: str) -> None:
+    site = OciSite()
+    for number, name in enumerate(("a/one", "a/three", "a/two")):
+        site.tag(name, "latest", {"layers": [file_of(number)]})
+    with Replica(World(), site=site) as replica:
+        replica.faults.add(Fault(Kind.ERROR, route=route, containing="a/three"))
+        (page,) = listed(replica.endpoint)
+        assert [r.id for r in page.repositories] == ["a/one", "a/two"]
+        assert [p.where.endswith("a/three") for p in page.problems] == [True]
+        with pytest.raises(HubBusy):  # that is not gone, and not empty
+            looked(replica.endpoint, "a/three")
+        replica.faults.add(Fault(Kind.ERROR, route=route, status=503))
+        with pytest.raises(HubBusy):  # the hub itself
+            listed(replica.endpoint)
+
+
+def test_a_tag_with_which_the_registry_has_troubles_leaves_the_others() -> None:
+    site = OciSite()
+    site.tag("library/sample", "v1", {"layers": [file_of(1)]})
+    site.tag("library/sample", "v2", {"layers": [file_of(2)]})
+    with Replica(World(), site=site) as replica:
+        replica.faults.add(Fault(Kind.ERROR, route="manifest", containing="v1"))
+        _, page = looked(replica.endpoint)
+    assert (digests(page), [p.counted for p in page.problems]) == ({digest_of(2)}, [CUT])
+
+
+def test_a_wrong_password_is_no_registry_without_a_catalogue() -> None:
+    site = site_of_one(realm="")
+    site.spoil = lambda route, value: {"token": "of-nobody"} if route == "token" else value
+    with Replica(World(), site=site) as replica:
+        with pytest.raises(HubAuth) as told:
+            listed(replica.endpoint, token="sample:wrong")
+        assert "HF_TOKEN" in (told.value.remedy or "")
+        assert listed(replica.endpoint, token="sample:secret")[0].repositories
 
 
 def test_lists_that_are_none_are_one_error() -> None:

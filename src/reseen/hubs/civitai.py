@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from reseen.errors import HubGarbage, HubMissing
@@ -31,6 +31,7 @@ from reseen.hubs.hub import (
     Revisions,
     WantedRepositories,
 )
+from reseen.hubs.list_so_far import ListsSoFar
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 from reseen.settings import CIVITAI, CIVITAI_ENDPOINT
 
@@ -43,11 +44,6 @@ MOST_MODELS = 20_000
 """Models that are looked at for one question, whatever the hub says ..."""
 MOST_SINGLE = 200
 """... and of these, one by one."""
-MOST_PAGES = 200_000
-STALE_PAGES = 3
-"""Pages in a row with nothing new, after which a list is taken for one without an end."""
-_REMEMBERED = 200_000
-"""Models of a list that are remembered, to know what is new."""
 _SHOWN = 64
 """Models looked up by name that are remembered until their files are asked for."""
 
@@ -63,15 +59,6 @@ _ABILITIES = Abilities(
 )
 
 
-@dataclass(slots=True)
-class _ListSoFar:
-    """How far one list got, in this life of the process."""
-
-    seen: set[str] = field(default_factory=set)
-    pages: int = 0
-    stale: int = 0
-
-
 class Civitai(HttpHub):
     """An `AskableHub`. Make it inside a running event loop; to be closed."""
 
@@ -82,7 +69,7 @@ class Civitai(HttpHub):
         options: ClientOptions = USUAL,
     ) -> None:
         super().__init__(_ABILITIES, endpoint, token, options, kind=CIVITAI)
-        self._listings: dict[str | None, _ListSoFar] = {}
+        self._lists = ListsSoFar()
         self._shown: dict[str, Model] = {}
         self._single = 0
         """How many models may still be looked up by themselves for this question."""
@@ -101,7 +88,9 @@ class Civitai(HttpHub):
         value = await self._fewer_at_once(query)
         models, problems = self._models_in(value)
         following = answers.next_cursor(value)
-        if why := self._endless(wanted.author, cursor, following, models):
+        so_far = self._lists.of(wanted.author, cursor)
+        numbers = [number_of(model.repository.id) for model in models]
+        if why := so_far.why_it_ends(numbers, cursor, following):
             following = None
             problems.append(Problem(self._name, f"a list ends early: {why}", counted=CUT))
         models = [model for model in models if wanted.is_by_author(model.repository)]
@@ -112,27 +101,6 @@ class Civitai(HttpHub):
         files = {m.repository.id: m.files for m in models}
         listed = tuple(model.repository for model in models)
         return RepositoryPage(listed, following, tuple(problems), files)
-
-    def _endless(
-        self, author: str | None, cursor: str | None, following: str | None, models: Sequence[Model]
-    ) -> str | None:
-        """Why a list is not gone on with, where it leads round and round."""
-        if cursor is None or author not in self._listings:
-            self._listings[author] = _ListSoFar()
-        listing = self._listings[author]
-        ids = {number_of(model.repository.id) for model in models}
-        listing.stale = 0 if ids - listing.seen else listing.stale + 1
-        if len(listing.seen) > _REMEMBERED:
-            listing.seen.clear()
-        listing.seen |= ids
-        listing.pages += 1
-        if following is None:
-            return None
-        if following == cursor:
-            return "the hub's list goes round in a circle"
-        if listing.stale >= STALE_PAGES or listing.pages >= MOST_PAGES:
-            return "its pages go on and bring nothing new"
-        return None
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         """One model as it stands now. Its id can differ from `repo`: its account was renamed."""

@@ -20,8 +20,9 @@ from urllib.parse import urlencode
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, HubRefused
 from reseen.files.source import Range
 from reseen.hubs import oci_answers as answers
-from reseen.hubs.answers import version_of
-from reseen.hubs.http import USUAL, ClientOptions, Http, HubResponse
+from reseen.hubs.answers import MOST_PATHS, version_of
+from reseen.hubs.http import USUAL, ClientOptions, HubResponse
+from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     CUT,
     NOT_ALL_REFS,
@@ -29,13 +30,13 @@ from reseen.hubs.hub import (
     FilesPage,
     RepositoryPage,
     Revisions,
-    Usage,
     WantedRepositories,
 )
+from reseen.hubs.list_so_far import ListSoFar, ListsSoFar
 from reseen.hubs.oci_addresses import is_repository, named_tag
 from reseen.hubs.oci_tokens import CATALOG, Tokens, pulling
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType, account_of
-from reseen.settings import OCI, USUAL_QUOTAS, host_of
+from reseen.settings import OCI
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -45,8 +46,15 @@ PAGE = 50
 TAGS_PAGE = 1_000
 MOST_TAGS = 1_000
 """Tags of a repository that are looked at."""
+MOST_TAG_PAGES = 100
 MOST_MANIFESTS = 3_000
 """Manifests of a repository that are asked for."""
+MOST_FILES = MOST_PATHS
+"""Files of a repository that are kept."""
+MOST_HELD = 20_000
+"""Files of several repositories that are kept at once; of others they are asked for again."""
+MOST_SHOWN = 64
+"""Repositories looked up by name that are remembered until their files are asked for."""
 DEPTH = 3
 """A tag's manifest, what it names where it is an index, and what an index in that one does."""
 AT_ONCE = 8
@@ -63,69 +71,73 @@ _ABILITIES = Abilities(
 )
 
 
-class OciRegistry:
+class OciRegistry(HttpHub):
     """A `Hub`. Make it inside a running event loop; to be closed."""
 
     def __init__(
         self, endpoint: str, token: str | None = None, options: ClientOptions = USUAL
     ) -> None:
         """`token`: `user:password`, or what the registry takes as a bearer's token."""
-        self._name = f"{OCI}+{host_of(endpoint)}"
-        self._usage = Usage()
-        options = replace(options, quota=options.quota or USUAL_QUOTAS[OCI])
-        self._http = Http(endpoint, token, self._usage, options)
+        super().__init__(_ABILITIES, endpoint, token, options, kind=OCI)
         self._tokens = Tokens(endpoint, token, self._usage, options)
+        self._access_in = options.access_in
+        self._lists = ListsSoFar()
         self._shown: dict[str, tuple[Repository, FilesPage]] = {}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def abilities(self) -> Abilities:
-        return replace(_ABILITIES, access=self._http.access)
-
-    @property
-    def usage(self) -> Usage:
-        return self._usage
 
     async def list_repositories(
         self, wanted: WantedRepositories, cursor: str | None
     ) -> RepositoryPage:
-        """One page of the catalogue, each repository with its files. Many registries have none:
-        HubMissing then."""
+        """One page of the catalogue, each repository with its files, unless these are too many to
+        be kept at once. Many registries have no catalogue: HubMissing then, or HubAuth."""
         if wanted.type is not RepoType.MODEL:
             return RepositoryPage((), None)
         query = cursor or urlencode({"n": PAGE})
         try:
             answer = await self._json("/v2/_catalog", query, CATALOG)
-        except (HubAuth, HubMissing, HubRefused):
+        except HubAuth:
+            raise HubAuth(
+                "this registry does not list its repositories to whoever asks like this",
+                remedy=f"Check what {self._access_in} gives, or name the repositories to look at.",
+            ) from None
+        except (HubMissing, HubRefused):
             raise HubMissing(
                 "this registry does not list its repositories", remedy="Name those to look at."
             ) from None
         names, strangers = answers.names(answer.value)
         following, problems = _following(answer, self._name)
+        if why := self._lists.of(wanted.author, cursor).why_it_ends(names, cursor, following):
+            following = None
+            problems.append(_ends_early(self._name, why))
         if strangers:
             why = f"entries of the catalogue that are no names: {strangers:,}"
             problems.append(Problem(self._name, why))
         if wanted.author is not None:
             names = [name for name in names if account_of(name) == wanted.author]
-        found: list[tuple[Repository, FilesPage]] = []
-        for name, looked in zip(names, await _each(self._look, names), strict=True):
+        listed: list[Repository] = []
+        files: dict[str, FilesPage] = {}
+        left = MOST_HELD
+        async for name, looked in _each(self._look, names):
             if isinstance(looked, HubError):
                 problems.append(Problem(f"{self._name} {name}", str(looked), looked.remedy))
-            else:
-                found.append(looked)
-        files = {repository.id: page for repository, page in found}
-        listed = tuple(repository for repository, _ in found)
-        return RepositoryPage(listed, following, tuple(problems), files)
+                continue
+            repository, page = looked
+            listed.append(repository)
+            if len(page.artifacts) <= left:
+                left -= len(page.artifacts)
+                files[repository.id] = page
+        return RepositoryPage(tuple(listed), following, tuple(problems), files)
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         """One repository as it stands now: its version is of all that its tags lead to."""
         if type is not RepoType.MODEL:
             raise HubMissing("this hub has models alone")
         repository, files = await self._look(repo)
-        self._shown = {repo: (repository, files), **dict(list(self._shown.items())[: AT_ONCE * 8])}
+        self._shown.pop(repo, None)
+        self._shown[repo] = repository, files
+        held = sum(len(page.artifacts) for _, page in self._shown.values())
+        while len(self._shown) > MOST_SHOWN or held > MOST_HELD:
+            _, oldest = self._shown.pop(next(iter(self._shown)))
+            held -= len(oldest.artifacts)
         return repository
 
     async def list_files(
@@ -145,29 +157,35 @@ class OciRegistry:
         name, tag = named_tag(repo)
         where, problems = f"{self._name} {repo}", list[Problem]()
         tags = [tag] if tag is not None else await self._tags(name, where, problems)
-        artifacts: list[Artifact] = []
-        wanted, asked = [(tag, tag) for tag in tags], 0
-        for _ in range(DEPTH):
-            some, wanted = wanted[: MOST_MANIFESTS - asked], wanted[MOST_MANIFESTS - asked :]
-            if wanted:
-                why = "too many manifests: the rest was not looked at"
-                problems.append(Problem(where, why, counted=CUT))
-            asked, wanted = asked + len(some), []
-            came = await _each(partial(self._manifest, repo), some)
-            for (tag, _), found in zip(some, came, strict=True):
+        files = answers.Apart(MOST_FILES)
+        wanted = [(tag, tag) for tag in tags]
+        known, said = set(wanted), set[str]()
+        for depth in range(DEPTH):
+            named: list[tuple[str, str]] = []
+            async for (tag, _), found in _each(partial(self._manifest, repo), wanted):
                 if isinstance(found, HubError):
-                    if isinstance(found, HubMissing | HubAuth) and len(tags) == 1:
+                    # What the one tag that is meant leads to itself, and not what that names.
+                    is_all = depth == 0 and len(tags) == 1
+                    if is_all and isinstance(found, HubMissing | HubAuth | HubBusy):
                         raise found
-                    why = f"a tag could not be looked at: {found}"
-                    problems.append(Problem(where, why, counted=CUT))
+                    said.add(f"a tag could not be looked at: {found}")
                     continue
-                artifacts += found.artifacts
+                for artifact in found.artifacts:
+                    files.add(artifact)
                 problems += found.problems
-                wanted += [(tag, digest) for digest in found.others]
+                for one in ((tag, digest) for digest in found.others):
+                    if one not in known and len(known) >= MOST_MANIFESTS:
+                        said.add("too many manifests: the rest was not looked at")
+                    elif one not in known:
+                        known.add(one)
+                        named.append(one)
+            wanted = named
         if wanted:
-            why = "a manifest names others that name others, and so on"
-            problems.append(Problem(where, why, counted=CUT))
-        kept = tuple({artifact.path: artifact for artifact in artifacts}.values())
+            said.add("a manifest names others that name others, and so on")
+        if files.more:
+            said.add(f"only the first {MOST_FILES:,} files were looked at")
+        problems += [Problem(where, why, counted=CUT) for why in sorted(said)]
+        kept = tuple(files.by_path.values())
         repository = Repository(
             self._name,
             RepoType.MODEL,
@@ -181,22 +199,36 @@ class OciRegistry:
     async def _tags(self, name: str, where: str, problems: list[Problem]) -> list[str]:
         """The tags of a repository; the usual one alone where the registry does not say them."""
         found: dict[str, None] = {}
-        query: str | None = urlencode({"n": TAGS_PAGE})
-        while query is not None and len(found) <= MOST_TAGS:
+        so_far, query = ListSoFar(), urlencode({"n": TAGS_PAGE})
+        following: str | None = query
+        while following is not None and len(found) <= MOST_TAGS:
+            query = following
             try:
                 answer = await self._json(f"/v2/{name}/tags/list", query, pulling(name))
+                tags, strangers = answers.tags(answer.value)
             except (HubMissing, HubRefused) as e:
+                if so_far.pages:
+                    problems.append(_ends_early(where, e))
+                    break
                 why = f"the registry does not say its tags: `{LATEST}` alone was looked at: {e}"
                 problems.append(Problem(where, why, counted=NOT_ALL_REFS))
                 return [LATEST]
-            tags, strangers = answers.tags(answer.value)
-            if strangers:
-                problems.append(Problem(where, "some of its tags cannot be read"))
-            if not set(tags) - found.keys():
+            except (HubAuth, HubGarbage) as e:
+                if not so_far.pages:
+                    raise
+                problems.append(_ends_early(where, e))
                 break
+            if strangers:
+                problems.append(Problem(where, "some of its tags cannot be read", counted=CUT))
             found.update(dict.fromkeys(tags))
-            query, more = _following(answer, where)
+            following, more = _following(answer, where)
             problems += more
+            ends = so_far.why_it_ends(tags, query, following)
+            if following is not None and so_far.pages >= MOST_TAG_PAGES:
+                ends = f"it has more than {MOST_TAG_PAGES} pages"
+            if ends is not None:
+                problems.append(_ends_early(where, ends))
+                break
         if len(found) > MOST_TAGS:
             why = f"only {MOST_TAGS:,} of its tags were looked at"
             problems.append(Problem(where, why, counted=CUT))
@@ -205,7 +237,7 @@ class OciRegistry:
     async def _manifest(self, repo: str, one: tuple[str, str]) -> answers.OciManifest:
         """Of a tag: its own manifest, or one that this names by its digest."""
         (tag, which), (name, _) = one, named_tag(repo)
-        path = tag if which == tag else f"{tag}/{which.removeprefix('sha256:')[:12]}"
+        path = tag if which == tag else f"{tag}/{which.removeprefix('sha256:')}"
         like = Artifact(self._name, RepoType.MODEL, repo, tag, "main", path, None)
         at = f"/v2/{name}/manifests/{which}"
         answer = await self._json(at, "", pulling(name), {"Accept": answers.ACCEPT})
@@ -256,25 +288,30 @@ class OciRegistry:
 
     async def close(self) -> None:
         await self._tokens.close()
-        await self._http.close()
+        await super().close()
 
 
-async def _each(work: Callable[[T], Awaitable[R]], given: Sequence[T]) -> list[R | HubError]:
-    """What comes of work on each of these, a few at a time: an error is what comes of that one, but
-    for a busy hub, of which it is raised."""
+async def _each(
+    work: Callable[[T], Awaitable[R]], given: Sequence[T]
+) -> AsyncIterator[tuple[T, R | HubError]]:
+    """What comes of work on each of these, a few at a time. An error is what comes of that one:
+    that the hub has troubles with it, too (500). Raises HubBusy where the hub itself is busy, or
+    does not answer."""
 
     async def one(each: T) -> R | HubError:
         try:
             return await work(each)
-        except HubBusy:
+        except HubBusy as e:
+            if e.answered and e.unexplained:
+                return e
             raise
         except HubError as e:
             return e
 
-    came: list[R | HubError] = []
     for start in range(0, len(given), AT_ONCE):
-        came += await asyncio.gather(*map(one, given[start : start + AT_ONCE]))
-    return came
+        some = given[start : start + AT_ONCE]
+        for each, came in zip(some, await asyncio.gather(*map(one, some)), strict=True):
+            yield each, came
 
 
 def _following(answer: HubResponse, where: str) -> tuple[str | None, list[Problem]]:
@@ -282,7 +319,11 @@ def _following(answer: HubResponse, where: str) -> tuple[str | None, list[Proble
     try:
         return answer.following(), []
     except HubGarbage as e:
-        return None, [Problem(where, f"a list ends early: {e}", counted=CUT)]
+        return None, [_ends_early(where, e)]
+
+
+def _ends_early(where: str, why: object) -> Problem:
+    return Problem(where, f"a list ends early: {why}", counted=CUT)
 
 
 def _blob(artifact: Artifact) -> tuple[str, str]:

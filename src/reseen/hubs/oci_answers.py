@@ -8,11 +8,13 @@ images and of distribution, and of Docker's manifests before them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from reseen.errors import HubGarbage
-from reseen.hubs.answers import SMALLEST, from_hex, whole_count, why_unusable
+from reseen.hubs.answers import from_hex, whole_count, why_unusable
+from reseen.hubs.hub import CUT
 from reseen.hubs.oci_addresses import TAG, is_repository
 from reseen.records import Artifact, Problem
 
@@ -32,6 +34,12 @@ TITLE = "org.opencontainers.image.title"
 """The annotation that says what a layer's file is called."""
 MOST_NAMED = 1_000
 """Files, or other manifests, that are taken of one manifest."""
+LONGEST_TITLE = 512
+"""Characters: a file with a longer title is called by its digest."""
+NAMING = ("manifests", "layers", "blobs")
+"""The lists of a manifest that name what is in it. An uploader can fill all of them."""
+OF_OLD = "fsLayers"
+"""What names layers in a form that is not read (Docker's first one)."""
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -69,48 +77,45 @@ def _texts(value: object, what: str, fits: Callable[[str], bool]) -> tuple[list[
 
 def manifest(like: Artifact, where: str, value: object) -> OciManifest:
     """What a manifest names: each file as `like`, whose path is that of its folder, but for what is
-    its own. Raises HubGarbage if it is none that we read."""
+    its own. Two files can have one path (see `Apart`). Raises HubGarbage if it is none that we
+    read."""
     if not isinstance(value, dict):
         raise HubGarbage("the registry's manifest is not an object, or says something twice")
-    listed = value.get("manifests")
-    if isinstance(listed, list):
-        return _index(where, listed)
-    layers = value.get("layers", value.get("blobs"))
-    if not isinstance(layers, list):
+    given = {what: value[what] for what in NAMING if value.get(what) is not None}
+    lists = {what: listed for what, listed in given.items() if isinstance(listed, list)}
+    if not lists:
         raise HubGarbage("the registry's manifest is of a form that is not read")
-    artifacts: dict[str, Artifact] = {}
-    problems: list[Problem] = []
+    unread = ["a part of a manifest is of a form that is not read"]
+    problems = unread if len(lists) < len(given) or value.get(OF_OLD) else []
+    artifacts: list[Artifact] = []
     # Anything can stand where a configuration is named.
-    for entry in [value.get("config"), *layers][: MOST_NAMED + 1]:
-        if entry is None:
-            continue
-        found = _file(like, entry, artifacts)
+    layers = [*lists.get("layers", ()), *lists.get("blobs", ())]
+    config = [value["config"]] if value.get("config") is not None else []
+    for entry in [*config, *layers[:MOST_NAMED]]:
+        found = _file(like, entry)
         if found is None:
-            problems.append(Problem(where, "a layer states no SHA-256"))
+            problems.append("a layer states no SHA-256")
             continue
-        if found.size is None:
-            problems.append(Problem(where, "a layer states no usable size"))
-        elif found.size < SMALLEST:
-            continue
-        artifacts[found.path] = found
+        artifacts.append(found)
     if len(layers) > MOST_NAMED:
-        problems.append(Problem(where, f"only the first {MOST_NAMED:,} layers were looked at"))
-    return OciManifest(tuple(artifacts.values()), problems=tuple(dict.fromkeys(problems)))
-
-
-def _index(where: str, listed: Sequence[object]) -> OciManifest:
-    digests = [_digest(entry) for entry in listed[:MOST_NAMED]]
-    problems: list[Problem] = []
+        problems.append(f"only the first {MOST_NAMED:,} layers were looked at")
+    named = lists.get("manifests", ())
+    digests = [_digest(entry) for entry in named[:MOST_NAMED]]
     if None in digests:
-        problems.append(Problem(where, "a manifest names another one without its digest"))
-    if len(listed) > MOST_NAMED:
-        problems.append(Problem(where, f"only the first {MOST_NAMED:,} manifests were looked at"))
+        problems.append("a manifest names another one without its digest")
+    if len(named) > MOST_NAMED:
+        problems.append(f"only the first {MOST_NAMED:,} manifests were looked at")
+    # What was not looked at may be what is sought: it is not gone for that.
+    said = [Problem(where, why, counted=CUT) for why in problems]
+    if any(each.size is None for each in artifacts):
+        said.append(Problem(where, "a layer states no usable size"))
     others = dict.fromkeys(f"sha256:{digest}" for digest in digests if digest is not None)
-    return OciManifest(others=tuple(others), problems=tuple(problems))
+    return OciManifest(tuple(artifacts), tuple(others), tuple(dict.fromkeys(said)))
 
 
-def _file(like: Artifact, entry: object, taken: Mapping[str, Artifact]) -> Artifact | None:
-    """One layer: called as its title says, or by the last word of its media type."""
+def _file(like: Artifact, entry: object) -> Artifact | None:
+    """One layer: called as its title says, or by the last word of its media type. However short it
+    is said to be: that is the uploader's word."""
     digest = _digest(entry)
     if digest is None or not isinstance(entry, dict):
         return None
@@ -119,10 +124,36 @@ def _file(like: Artifact, entry: object, taken: Mapping[str, Artifact]) -> Artif
     word = re.split(r"[.+/]", kind)[-1] if isinstance(kind, str) else "layer"
     name = title if isinstance(title, str) and title else word
     path = f"{like.path}/{name}"
-    if why_unusable(path) or path in taken:
+    if why_unusable(path) or len(name) > LONGEST_TITLE:
         path = f"{like.path}/{digest}"
     size, sha256 = whole_count(entry.get("size")), from_hex(digest, 32)
     return replace(like, path=path, size=size, sha256=sha256)
+
+
+@dataclass(slots=True)
+class Apart:
+    """The files of a repository, each at a path of its own: uploaders choose titles, and none takes
+    the place of another file."""
+
+    most: int
+    by_path: dict[str, Artifact] = field(default_factory=dict)
+    more: bool = False
+    """There were more than `most`: these are not kept."""
+    _tried: Counter[str] = field(default_factory=Counter)
+
+    def add(self, artifact: Artifact) -> None:
+        """Where its path is taken by another file, it is called by its digest."""
+        path, again = artifact.path, f"{artifact.revision}/{(artifact.sha256 or b'').hex()}"
+        while (there := self.by_path.get(path)) is not None:
+            if replace(there, path="") == replace(artifact, path=""):
+                return
+            tried = self._tried[again]
+            self._tried[again] += 1
+            path = f"{again}-{tried}" if tried else again
+        if len(self.by_path) >= self.most:
+            self.more = True
+            return
+        self.by_path[path] = replace(artifact, path=path)
 
 
 def _digest(entry: object) -> str | None:
