@@ -188,7 +188,7 @@ _HINTS = (
 def plain_heading(heading: str) -> str:
     """A heading without what does not tell two apart: case, blanks, punctuation, accents."""
     if not heading.isascii():
-        parts = unicodedata.normalize("NFKD", heading)
+        parts = unicodedata.normalize("NFD", heading)
         heading = "".join(c for c in parts if not unicodedata.combining(c))
     return _DROP.sub("", heading).casefold()
 
