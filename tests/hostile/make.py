@@ -209,24 +209,6 @@ def _safetensors() -> Iterator[_Row]:
         Malformed,
         (_header({"a": good, "b": _entry(offsets=[4, 12])}, bytes(12))),
     )
-    yield (
-        "hole",
-        "bytes between tensors that belong to none",
-        Malformed,
-        (_header({"a": good, "b": _entry(offsets=[12, 20])}, bytes(20))),
-    )
-    yield (
-        "bytes-before",
-        "bytes before the first tensor",
-        Malformed,
-        (_header({"a": _entry(offsets=[8, 16])}, bytes(16))),
-    )
-    yield (
-        "bytes-after",
-        "bytes after the last tensor, such as a zip",
-        Malformed,
-        (_header({"a": good}, bytes(8) + build.torch_zip({"a": ramp("F32", 4)}))),
-    )
     yield "cut-off", "the last tensor is cut off", Malformed, _header({"a": good}, bytes(7))
 
 

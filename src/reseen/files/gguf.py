@@ -21,15 +21,11 @@ from reseen.errors import Malformed, TooLarge, Unread
 from reseen.files import limits
 from reseen.files.identify import CUT_OFF
 from reseen.files.source import Range, Reader
-from reseen.files.tensors import BLOCKS, Listing, TensorInfo, is_usable, length_of
+from reseen.files.tensors import BLOCKS, GAP, OUTSIDE, Listing, TensorInfo, is_usable, length_of
 from reseen.records import Container
 
 ODD_TYPES = "tensors of a GGUF type that is not known here"
 """Why a tensor is not listed: without its type nobody knows where it ends."""
-OUTSIDE = "bytes of a GGUF file that no tensor takes"
-"""They can be a file of their own: many a program opens a zip by its end."""
-_GAP = 1 << 12
-"""Bytes in a row from which that is said: no alignment leaves as many."""
 
 _TYPES = {
     0: "F32",
@@ -187,7 +183,7 @@ def read_listing(size: int, head: bytes = b"") -> Reader[Listing]:
     if cursor.numbers is _BIG:
         listed = tuple(replace(info, byteorder="big") for info in listed)
     left_out = {ODD_TYPES: odd} if odd else {}
-    if not odd and max(gap, data_start - cursor.at) >= _GAP:
+    if not odd and max(gap, data_start - cursor.at) >= GAP:
         left_out = {OUTSIDE: 1}
     return Listing(
         container=Container.GGUF,

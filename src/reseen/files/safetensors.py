@@ -1,9 +1,13 @@
 """The strict reader of safetensors files (https://github.com/huggingface/safetensors).
 
 In go the size of a file and ranges of its bytes, out comes a `Listing`. It promises more than the
-usual reader: no control characters, no wrapping number, bounded cost; and as that one, that the
-tensors tile the data section without hole or overlap. Whatever it refuses it refuses with Malformed
-(the file lies) or TooLarge (it asks for more than we give).
+usual reader: no control characters, no wrapping number, bounded cost; and as that one, that no two
+tensors lie over each other. Whatever it refuses it refuses with Malformed (the file lies) or
+TooLarge (it asks for more than we give).
+
+Bytes that no tensor takes, between them or behind the last, are a remark, and from `GAP` on
+something that was not read. The usual reader refuses them, but ComfyUI's own takes each tensor from
+its place (`load_safetensors` in comfy/utils.py): one byte more would hide a file that works there.
 
 What the usual reader takes is not refused for one odd entry, which anyone can add to hide the
 rest: a tensor whose name or shape no model has is left out, metadata beyond measure is not read,
@@ -26,7 +30,7 @@ from reseen.errors import Malformed, TooLarge
 from reseen.files import limits
 from reseen.files.identify import CUT_OFF
 from reseen.files.source import Range, Reader
-from reseen.files.tensors import DTYPE_BITS, Listing, TensorInfo, is_usable
+from reseen.files.tensors import DTYPE_BITS, GAP, OUTSIDE, Listing, TensorInfo, is_usable
 from reseen.records import Container
 
 _Pairs = tuple[tuple[str, Any], ...]
@@ -88,16 +92,17 @@ def parse_header(header: bytes, size: int) -> Listing:
     if len(found) > limits.TENSORS:
         raise TooLarge(f"the file holds more than {limits.TENSORS} tensors")
     tensors = sorted(found.values(), key=lambda t: (t.start, t.length))
-    end = data_start
+    end, gap = data_start, 0
     for tensor in tensors:
-        if tensor.start != end:
-            hole = "leave a hole" if tensor.start > end else "overlap"
-            raise Malformed(f"the tensors {hole} in the data section")
-        end += tensor.length
+        if tensor.start < end and tensor.length:
+            raise Malformed("the tensors overlap in the data section")
+        gap = max(gap, tensor.start - end)
+        end = max(end, tensor.start + tensor.length)
     if end > size:
         raise Malformed(CUT_OFF)
-    if end < size:
-        raise Malformed("the tensors end before the end of the file")
+    gap = max(gap, size - end)
+    if gap:
+        remarks.append("not all readers take the file: it holds bytes that no tensor takes")
     listed = tuple(t for t in tensors if is_usable(t))
     if len(listed) < len(tensors):
         remarks.append("tensors whose names or shapes no model has are left out")
@@ -108,6 +113,7 @@ def parse_header(header: bytes, size: int) -> Listing:
         data_start=data_start,
         header_bytes=data_start,
         remarks=tuple(remarks),
+        not_listed={OUTSIDE: 1} if gap >= GAP else {},
     )
 
 

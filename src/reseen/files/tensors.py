@@ -118,6 +118,12 @@ def rows_of(info: TensorInfo, first: int, count: int) -> TensorInfo:
     return replace(info, shape=(count, columns), start=info.start + first * row, length=count * row)
 
 
+OUTSIDE = "bytes of the file that no tensor takes"
+"""They can be a file of their own: many a program opens a zip by its end."""
+GAP = 1 << 12
+"""Bytes in a row from which that is said: no alignment leaves as many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """The header of one file: all that can be known without reading a weight."""

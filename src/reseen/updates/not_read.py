@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reseen.files.gguf import ODD_TYPES, OUTSIDE
+from reseen.files.gguf import ODD_TYPES
 from reseen.files.npz import ARRAYS_OF_OBJECTS, OTHER_ARRAYS
+from reseen.files.tensors import OUTSIDE
 from reseen.files.torch_state import ARRAYS, OTHER_KINDS
 from reseen.files.torch_zip import BESIDE
 from reseen.updates.layers import SECOND_ADAPTER
