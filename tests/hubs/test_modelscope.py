@@ -182,6 +182,90 @@ def test_a_list_that_goes_round_ends() -> None:
     assert "a list goes on and brings nothing new" in said(pages)
 
 
+def spoiled(change: Callable[[dict[str, Any]], object]) -> Callable[[str, Any], Any]:
+    """What a page of a list says is changed in its place."""
+
+    def spoil(route: str, value: Any) -> Any:
+        if route == "list":
+            change(value["data"])
+        return value
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"total_count": 7},
+        {"total_count": 0},
+        {"page_size": 1},
+        {"total_count": 7, "page_size": 1},
+    ],
+)
+def test_figures_that_are_smaller_than_what_a_page_shows_say_nothing(lie: dict[str, int]) -> None:
+    site = many(250)
+    site.spoil = spoiled(lambda data: data.update(lie))
+    with served(site) as replica:
+        pages = listed(replica)
+        assert replica.journal.requests == {"list": 3}
+    assert (len(set(ids(pages))), said(pages)) == (250, [])
+
+
+def test_pages_of_one_that_bring_ever_new_names_are_bounded_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reseen.hubs.modelscope_slices.MOST_PAGES", 40)
+    site, count = many(1), iter(range(100_000))
+
+    def one_more(data: dict[str, Any]) -> None:
+        data["models"] = [{**data["models"][0], "id": f"account-{next(count)}/LORA"}]
+        data |= {"total_count": 1_000_000, "page_size": 1}
+
+    first = site.repos["model", "account-0/model-00000"]
+    for number in range(2_000):  # so that every page has one
+        site.repos["model", str(number)] = first
+    site.spoil = spoiled(one_more)
+    with served(site) as replica:
+        pages = listed(replica)
+        assert replica.journal.requests == {"list": 40}
+    assert len(set(ids(pages))) == 40
+    told = [problem for page in pages for problem in page.problems]
+    assert [(each.counted, each.reason) for each in told] == [
+        (CUT, "only the first 40 pages of its lists were asked for")
+    ]
+
+
+def test_a_page_of_which_nothing_can_be_read_does_not_end_a_list() -> None:
+    site, pages_came = many(250), iter(range(100))
+
+    def unreadable(data: dict[str, Any]) -> None:
+        if next(pages_came) == 0:
+            data["models"] = [7] * len(data["models"])
+
+    site.spoil = spoiled(unreadable)
+    with served(site) as replica:
+        pages = listed(replica)
+    assert len(ids(pages)) == 150
+    assert set(said(pages)) == {"an entry of the list is not an object, or says something twice"}
+
+
+def test_a_page_of_a_tree_of_which_nothing_can_be_read_does_not_end_it() -> None:
+    site, pages_came = ModelScopeSite(), iter(range(100))
+    some = {f"{n:03}.bin": claimed(sha(n), 2000) for n in range(450)}
+    site.put("account-1/pictures", some, type="dataset")
+
+    def unreadable(route: str, value: Any) -> Any:
+        if next(pages_came) == 0:
+            value["Data"]["Files"] = [7] * len(value["Data"]["Files"])
+        return value
+
+    site.spoil = unreadable
+    with served(site) as replica:
+        pages = files(replica, "account-1/pictures", DATASET)
+    assert len(artifacts(pages)) == 250
+    assert said(pages) == ["an entry of the tree is not an object"]
+
+
 @pytest.mark.parametrize("sorts", [("last_modified",), ()])
 def test_what_is_new_is_listed_in_any_order(sorts: tuple[str, ...]) -> None:
     since = FIRST + timedelta(minutes=240)

@@ -257,16 +257,20 @@ def test_what_a_person_gave_goes_to_the_registry_and_its_own_realm() -> None:
         assert own == ["Bearer another-token"]
 
 
-def realm(challenge: str, given: str | None = "secret") -> list[httpx2.Request]:
+def realm(
+    challenge: str,
+    given: str | None = "secret",
+    answer: Callable[[httpx2.Request], httpx2.Response] | None = None,
+) -> list[httpx2.Request]:
     """What is asked where a registry sends us; another one hands out the token."""
     asked: list[httpx2.Request] = []
 
-    def answer(request: httpx2.Request) -> httpx2.Response:
+    def hand_out(request: httpx2.Request) -> httpx2.Response:
         asked.append(request)
         return httpx2.Response(200, json={"token": "handed-out"})
 
     async def main() -> None:
-        options = ClientOptions(transport=httpx2.MockTransport(answer))
+        options = ClientOptions(transport=httpx2.MockTransport(answer or hand_out))
         tokens = Tokens("https://registry.example", given, Usage(), options)
         refused = HubAuth("no")
         refused.challenge = challenge
@@ -299,6 +303,16 @@ def test_a_realm_elsewhere_is_asked_as_a_stranger() -> None:
         'Bearer realm="https://[::1]/token"',
         'Bearer realm="https://localhost/token"',
         'Bearer realm="https://metadata.internal/token"',
+        'Bearer realm="https://metadata.google.internal./token"',
+        'Bearer realm="https://printer.LAN/token"',
+        'Bearer realm="https://127.1/token"',
+        'Bearer realm="https://10.1./token"',
+        'Bearer realm="https://0x7f.0.0.1/token"',
+        'Bearer realm="https://127.0.0.0x1/token"',
+        'Bearer realm="https://169.254.43518/token"',
+        'Bearer realm="https://2130706433/token"',
+        'Bearer realm="https://１２７.0.0.１/token"',
+        'Bearer realm="https://auth%2eexample.1/token"',
         'Bearer realm="https://a:b@auth.example/token"',
         'Bearer realm="file:///etc/passwd"',
         'Bearer realm="//auth.example/"',
@@ -308,6 +322,19 @@ def test_a_realm_elsewhere_is_asked_as_a_stranger() -> None:
 def test_other_realms_are_not_asked(challenge: str) -> None:
     with pytest.raises(HubGarbage, match="sends us for a token to"):
         realm(challenge)
+
+
+@pytest.mark.parametrize("to", ["https://127.0.0.1/", "https://other.example/", "/other"])
+def test_no_redirect_is_followed_from_a_realm(to: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(str(request.url))
+        return httpx2.Response(307, headers={"Location": to}, stream=httpx2.ByteStream(b""))
+
+    with pytest.raises(HubGarbage, match="leads elsewhere"):
+        realm('Bearer realm="https://auth.example/token"', answer=answer)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("challenge", ["", "Basic realm=x", "Bearer", 'Bearer service="x"'])
@@ -633,6 +660,19 @@ def test_a_tag_with_which_the_registry_has_troubles_leaves_the_others() -> None:
         replica.faults.add(Fault(Kind.ERROR, route="manifest", containing="v1"))
         _, page = looked(replica.endpoint)
     assert (digests(page), [p.counted for p in page.problems]) == ({digest_of(2)}, [CUT])
+
+
+def test_what_is_kept_of_who_asks_does_not_tell_a_password() -> None:
+    async def access(hub: OciRegistry) -> bytes | None:
+        return hub.abilities.access
+
+    one, other, else_ = (
+        done("https://registry.example", access, token)
+        for token in ("sample:one", "sample:other", "another:one")
+    )
+    assert one == other
+    assert None not in (one, else_)
+    assert one != else_
 
 
 def test_a_wrong_password_is_no_registry_without_a_catalogue() -> None:

@@ -95,6 +95,8 @@ class ClientOptions:
     """The variable that can say another address ..."""
     access_in: str = "HF_TOKEN"
     """... and that in which a token is given, for messages."""
+    redirects: int = MOST_REDIRECTS
+    """How many are followed, one after the other."""
     contact: str = ""
     """Whom the hub's people can write to: said with each request, where there is one."""
     transport: httpx2.AsyncBaseTransport | None = None
@@ -147,6 +149,7 @@ class Http:
         self._quota = Quota(usage, options.clock, options.sleep, options.quota)
         self._attempts = options.attempts
         self._patience = options.patience
+        self._redirects = options.redirects
         self._answers = False
         """The hub has answered something, ever."""
         self._clock = options.clock
@@ -167,10 +170,12 @@ class Http:
     @property
     def access(self) -> bytes | None:
         """By which token we ask, without telling it; None: as a stranger. A token is drawn at
-        random, so nobody finds it from this."""
+        random, so nobody finds it from this. Of `user:password` the user alone is in it: a password
+        can be guessed."""
         if self._token is None:
             return None
-        return hashlib.sha256(f"reseen access {self._token}".encode()).digest()[:16]
+        who = self._token.partition(":")[0]
+        return hashlib.sha256(f"reseen access {who}".encode()).digest()[:16]
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -394,7 +399,7 @@ class Http:
         """A 2xx or 416 answer, its body unread; redirects are followed, but not with a body. To be
         closed."""
         trusted = True  # once led elsewhere, a chain of redirects is not given the token again
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(self._redirects + 1):
             own = self._is_own(url)
             trusted = trusted and own
             response = await self._send(url, headers, own, trusted, body)
@@ -413,6 +418,8 @@ class Http:
             if body is not None:
                 raise HubGarbage("the hub leads a question elsewhere, where it is not asked")
             url = redirected(url, response.headers.get("Location", ""))
+        if not self._redirects:
+            raise HubGarbage("the hub leads elsewhere, where nobody is asked")
         raise HubGarbage("the hub redirects in a circle")
 
     async def _send(

@@ -162,7 +162,8 @@ class ModelScope(HttpHub):
             entries = await self._tree(of, asked, number > 1)
             paths = set(filter(None, map(answers.path_of, entries)))
             ends = len(entries) < DATASET_PAGE
-            stale = not ends and paths <= known
+            # What cannot be read may be new: nobody knows.
+            stale = not ends and bool(paths) and paths <= known
             known |= paths
             yield entries, ["its pages go on and bring nothing new"] if stale else []
             if ends or stale:

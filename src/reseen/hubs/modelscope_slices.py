@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, urlencode
 
+from reseen.hubs.list_so_far import MOST_PAGES
 from reseen.hubs.modelscope_answers import ListedPage
 
 BOUND = 3_000
@@ -23,7 +24,7 @@ OWNER = "owner"
 MOST_VALUES = 300
 """Values of one filter: uploaders choose them."""
 MOST_REMEMBERED = 1_000_000
-"""Repositories of a list that are remembered, to tell how many there were."""
+"""Repositories of a list that are remembered, to tell how many there were, and accounts."""
 GOES_ROUND = "a list goes on and brings nothing new"
 
 
@@ -69,6 +70,8 @@ class Slices:
     """Repositories that pages gave."""
     total: int = 0
     """Repositories of the whole list, by the hub's word."""
+    _pages: int = 0
+    """How many came."""
     _here: set[str] = field(default_factory=set)
     """Those of the slice that is asked for."""
     _known: dict[str, dict[str, None]] = field(default_factory=dict)
@@ -87,30 +90,38 @@ class Slices:
         assert self.at is not None
         at, said = self.at, list[str]()
         here = {each.repository.id for each in page.entries}
-        news = not here <= self._here
+        # What cannot be read may be new: nobody knows.
+        news = not here or not here <= self._here
         self._here |= here
         if len(self.seen) < MOST_REMEMBERED:
             self.seen |= here
         if at.by != OWNER:
             self._learn(page)
-        total, size = page.total, min(page.size or at.size, at.size)
+        shown = (at.number - 1) * at.size + page.count
+        # Figures that are smaller than what the page itself shows say nothing.
+        total = page.total if page.total is not None and page.total >= shown else None
+        says = page.size is not None and page.count <= page.size < at.size
+        size = page.size if says and page.size is not None else at.size
+        self._pages += 1
         if not at.by:
             self.total, self._resumed = max(self.total, total or 0), bool(at.after)
         elif at.by in FILTERS and total is not None and total >= self.total > 0:
             self._unknown.add(at.by)
             enough = True
-        shown = (at.number - 1) * at.size + page.count
         more = page.count > 0 and (page.count >= size if total is None else shown < total)
         if more and not enough and not news:
             said.append(GOES_ROUND)
         elif more and not enough:
             number = at.number + 1 if size == at.size else shown // size + 1
-            if number * size <= BOUND:
+            if number * size <= BOUND and self._pages < MOST_PAGES:
                 self.at = replace(at, number=number, size=size)
                 return said
             if at.by == OWNER:
                 said.append(f"an account of which {BOUND:,} repositories are shown and no more")
         self._here = set()
+        if self._pages >= MOST_PAGES:
+            self.at = None
+            return [*said, f"only the first {MOST_PAGES:,} pages of its lists were asked for"]
         if self._left is None:
             self._is_cut = not enough and (more or shown >= BOUND)
             self._left = self._slices(at.after) if self._is_cut else iter(())
@@ -133,7 +144,7 @@ class Slices:
         for entry in page.entries:
             for by, value in entry.told:
                 known = self._known.setdefault(by, {})
-                if by == OWNER or len(known) < MOST_VALUES:
+                if len(known) < (MOST_REMEMBERED if by == OWNER else MOST_VALUES):
                     known[value] = None
 
     def _slices(self, after: str) -> Iterator[Slice]:

@@ -5,14 +5,14 @@ What comes in: a refusal. What goes out: what the next request says of us. Promi
 - a token that was handed out goes to the registry that asked for it, and nowhere else;
 - what a person gave (`user:password`, or a token) goes to the registry, and to where it hands out
   tokens only if that is the same host; anywhere else is asked as a stranger;
-- where tokens are handed out is reached by https, or is the registry itself; what it hands out is
-  for pulling.
+- where tokens are handed out is reached by https at a host with a public name, or is the registry
+  itself, and leads nobody on (no redirect); what it hands out is for pulling. What a public name
+  leads to is not looked up: it may lead into a private network.
 From the specification of distribution (its `auth/token`).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -44,7 +44,7 @@ class Tokens:
         self, endpoint: str, given: str | None, usage: Usage, options: ClientOptions
     ) -> None:
         self._endpoint, self._usage = endpoint, usage
-        self._options = replace(options, quota=None)
+        self._options = replace(options, quota=None, redirects=0)
         self._given = authorization_of(given)
         self._handed_out: dict[str, str] = {}
         self._realms: dict[str, Http] = {}
@@ -108,10 +108,27 @@ def _split(address: str) -> SplitResult:
     return parts
 
 
+_HOST = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z0-9-]+")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""A host whose last part is one is an address: also `127.1` and `0x7f.0.0.1`."""
+_OF_ONES_OWN = (
+    "corp",
+    "home",
+    "home.arpa",
+    "internal",
+    "intranet",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "private",
+)
+"""What names end in that only a private network knows."""
+
+
 def _is_named(host: str) -> bool:
-    """Is it a host of the web by its name, and no address of somebody's own network?"""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return "." in host.strip(".") and not host.endswith((".localhost", ".internal", ".local"))
-    return False
+    """Is it a host of the web by its name, and no address or name of somebody's own network?"""
+    host = host.lower().removesuffix(".")
+    if not _HOST.fullmatch(host) or _NUMBER.fullmatch(host.rpartition(".")[2]):
+        return False
+    return not host.endswith(tuple(f".{end}" for end in _OF_ONES_OWN))
