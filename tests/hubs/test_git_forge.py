@@ -8,7 +8,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from replica.git import blob_oid
 from replica.server import Replica
 from replica.world import World
 from tests.hubs.civitai_site import every
+from tests.hubs.git_packs import name_of, pack_of, packed
 from tests.scan.walking import Hasty
 
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, HubRefused
@@ -263,25 +263,6 @@ def test_what_is_no_answer_of_git_is_one_error(
 
 
 # -- packs -----------------------------------------------------------------------------------------
-
-
-def pack_of(*packed: bytes, count: int | None = None) -> bytes:
-    body = b"PACK\0\0\0\2" + (len(packed) if count is None else count).to_bytes(4, "big")
-    body += b"".join(packed)
-    return body + hashlib.sha1(body, usedforsecurity=False).digest()
-
-
-def packed(kind: int, data: bytes, size: int | None = None, between: bytes = b"") -> bytes:
-    left, head = len(data) if size is None else size, bytearray()
-    byte, left = kind << 4 | left & 15, left >> 4
-    while left:
-        head.append(byte | 0x80)
-        byte, left = left & 0x7F, left >> 7
-    return bytes(head) + bytes([byte]) + between + zlib.compress(data)
-
-
-def name_of(kind: bytes, data: bytes) -> bytes:
-    return hashlib.sha1(b"%s %d\0" % (kind, len(data)) + data, usedforsecurity=False).digest()
 
 
 def test_changes_are_applied_whichever_comes_first() -> None:
