@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reseen.web.languages import ENGLISH
+from html import unescape
+
+from reseen.web.languages import ENGLISH, LANGUAGES
 from reseen.web.pages.figure_words import sentences
 from reseen.web.speech import speech
 
@@ -34,3 +36,29 @@ def test_weights_that_nothing_else_explains_are_too() -> None:
         "over 64 modules."
     )
     assert "How strong it is in the file cannot be told." in said
+
+
+SUM = {"together_with": "sg-0000", "cosine": 0.981, "p_value": 2e-12, "calibration": "uncalibrated"}
+
+
+def test_two_files_that_add_up_are_said_with_their_strengths() -> None:
+    equal = sentences(speech(ENGLISH), SUM | {"how": "at equal strength"})
+    assert "sg-0000 together, added up at equal strength. By itself neither" in equal[0]
+    second = "the second at 0.5 times the strength of the first"
+    for language, said in (("en", f"added up, {second}."), ("de", "dem 0,5-Fachen der Stärke")):
+        assert said in sentences(speech(LANGUAGES[language]), SUM | {"how": second})[0]
+    assert "added up twice <i>" in unescape(
+        sentences(speech(ENGLISH), SUM | {"how": "twice <i>"})[0]
+    )
+
+
+def test_figures_are_written_as_the_language_writes_them() -> None:
+    weights = {"cosine": 0.981, "agreeing": 0.97, "modules": 12_345, "p_value": 2e-12}
+    told = weights | {"calibration": "calibrated on 1,240 adapters", "relation": "scaled"}
+    german = [str(line) for line in sentences(speech(LANGUAGES["de"]), told)]
+    assert german[0].startswith("Kosinus 0,981: praktisch dieselben Gewichte.")
+    assert german[1].startswith("97\N{NO-BREAK SPACE}% von 12.345 Modulen")
+    assert german[2] == "Zufall unter Fremden: 2e-12, kalibriert an 1.240 Adaptern."
+    assert german[3] == "Was es am besten erklärt: derselbe Adapter mit anderer Stärke."
+    english = sentences(speech(ENGLISH), told)
+    assert english[2] == "Chance of this among strangers: 2e-12, calibrated on 1,240 adapters."

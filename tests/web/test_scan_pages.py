@@ -20,13 +20,17 @@ from tests.web.visitors import Visitor
 
 from reseen.errors import InputError
 from reseen.operations import jobs, schedules
+from reseen.operations.jobs import JobKind
 from reseen.review.roles import Role
 from reseen.settings import HubSettings
 from reseen.store import service_schema
 from reseen.store.database import Store, now
 from reseen.web import typed_lines
 from reseen.web.app import make_app
+from reseen.web.languages import ENGLISH
+from reseen.web.pages.scans import work_words
 from reseen.web.service import Service
+from reseen.web.speech import speech
 
 Visit = Callable[..., Visitor]
 
@@ -73,6 +77,20 @@ def test_an_account_that_is_not_there_is_said(
     page = lead.get(path).text
     assert "nobody-of-that-name</bdi>: Nothing is listed for this account" in page
     assert "account-01</bdi>: Nothing is listed" not in page
+
+
+def test_what_a_scan_looks_at_is_said_in_the_language_of_the_page(visit: Visit) -> None:
+    lead = visit(Role.LEAD)
+    path = started(lead, accounts="account-01, account-02", repos="account-03/lora", types="model")
+    page = lead.get(path, headers={"Accept-Language": "de"}).text
+    assert "2 Konten, Repository account-03/lora" in page
+    assert "Er wartet, bis er an der Reihe ist." in page
+    every = started(lead, everything="yes", types="dataset", every="36", unit="hours", new="yes")
+    page = lead.get(every, headers={"Accept-Language": "es"}).text
+    assert "lo nuevo, el hub entero (conjuntos de datos)" in page
+    assert "36 horas" in page
+    foreign = work_words(speech(ENGLISH), JobKind.SCAN, {"accounts": ["<i>%s"]})
+    assert foreign == "account &lt;i&gt;%s"
 
 
 def test_what_could_not_be_looked_at_is_looked_at_again_by_a_button(

@@ -57,6 +57,24 @@ def test_a_digest_of_any_length_finds_its_removal(
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (DIGEST[:10], "die ersten 10 Stellen seines sha256"),
+        (DIGEST, "sein sha256"),
+        (SEALED, "sein Name"),
+    ],
+)
+def test_what_matched_is_said_in_the_language_of_the_page(
+    service: Service, visit: Visit, text: str, said: str
+) -> None:
+    cases_made.made(service)
+    page = search(visit(Role.REVIEWER), text, headers={"Accept-Language": "de"}).text
+    assert "Gefunden: <b>1</b> Entfernung" in page
+    assert said in page
+    assert 'lang="en"' not in page
+
+
+@pytest.mark.parametrize(
     "text",
     [
         SEALED,
