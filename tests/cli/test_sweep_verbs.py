@@ -79,8 +79,9 @@ def test_from_a_listing_to_sightings(home: Path, monkeypatch: pytest.MonkeyPatch
     assert {one["hub"] for one in found} == {"storage+acme"}
     assert {one["repo"] for one in found} == {"someone/test"}
     code, said = reseen("sweep", "import", home / "out", "--hub-name", "acme", "--exit-code")
-    assert code == 0
+    assert code == 1, "it stands there still"
     assert "imported before" in said
+    assert reseen("sweep", "import", home / "out", "--hub-name", "acme")[0] == 3, "as the first"
     assert "storage+acme" in reseen("sightings")[1]
 
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ from reseen.errors import HubBusy, InputError, Tampered
 from reseen.observed import sightings
 from reseen.operations import scans, sweeps
 from reseen.records import Rung, Sighting
-from reseen.scan.sweep import parts
+from reseen.scan import left_out, scan_rows
+from reseen.scan.sweep import parts, taken
 from reseen.scan.sweep.examiner import Depth
 from reseen.scan.sweep.manifest import look_through
 from reseen.scan.sweep.processes import SweepSource, _begin
@@ -226,6 +228,142 @@ def test_rows_that_were_not_read_can_be_tried_again(asked: SweepAsked, tree: Pat
     assert (again.new, again.counts["unread"]) == (1, 0)
 
 
+def test_a_part_that_is_done_better_takes_the_place_of_the_one_before(
+    asked: SweepAsked, store: Store, tree: Path, tmp_path: Path
+) -> None:
+    hidden = tree / "someone" / "test" / "cast.safetensors"
+    away = hidden.rename(tree.parent / "away")
+    run(asked)
+    old = shutil.copytree(asked.source.out, tmp_path / "old")
+    first = take(store, asked.source.out)
+    assert (first.standing["unread"], first.missing) == (1, 0)
+    assert "cast.safetensors" not in {one.path for one in every(store).values()}
+    second = take(store, asked.source.out)
+    assert (second.new, second.before, second.standing["unread"]) == (0, 7, 1)
+    away.rename(hidden)
+    run(replace(asked, unread_again=True))
+    third = take(store, asked.source.out)
+    assert (third.new, third.again, third.before) == (1, 1, 6)
+    assert third.standing["unread"] == 0
+    assert "cast.safetensors" in {one.path for one in every(store).values()}
+    with store.read() as connection:
+        covered = scan_rows.coverage(connection, third.scan)
+        noted = list(left_out.recorded(connection, third.scan))
+    assert covered.artifacts == 25
+    assert taken.UNREAD not in covered.skipped
+    assert noted
+    assert not any("cast.safetensors" in str(each) for each in noted)
+    # the folder of before, once more
+    last = take(store, old)
+    assert (last.new, last.before, last.standing["unread"]) == (0, 7, 0)
+
+
+def test_another_store_is_another_sweep(asked: SweepAsked, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    wrong = replace(asked, source=replace(asked.source, store=str(tmp_path / "empty")))
+    assert run(wrong).counts["unread"] == 25
+    with pytest.raises(InputError, match=r"another sweep.* store"):
+        run(asked)
+    there = replace(asked.source, store=Path(asked.source.store).as_uri() + "/")
+    right = into(asked, tmp_path / "right")
+    assert run(right).new == 7
+    assert run(into(replace(asked, source=there), tmp_path / "right")).new == 0
+
+
+def test_a_kill_between_a_part_and_its_mark_does_the_part_again(
+    asked: SweepAsked, store: Store, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = tree / "someone" / "test" / "cast.safetensors"
+    away = hidden.rename(tree.parent / "away")
+    run(asked)
+    away.rename(hidden)
+    real = parts._write_whole
+
+    def killed(path: Path, data: bytes) -> None:
+        if path.suffix == ".json":
+            raise KeyboardInterrupt
+        real(path, data)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(parts, "_write_whole", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(replace(asked, unread_again=True))
+    assert take(store, asked.source.out).missing == 1
+    assert run(asked).new == 1
+    assert take(store, asked.source.out).missing == 0
+    # data that somebody changed is done again, too
+    some = asked.source.out / "part-00000002.parquet"
+    some.write_bytes(some.read_bytes()[:-1])
+    assert run(asked).new == 1
+
+
+def test_a_copy_that_is_half_way_is_taken_as_far_as_it_came(
+    asked: SweepAsked, store: Store, tmp_path: Path
+) -> None:
+    run(asked)
+    half = shutil.copytree(asked.source.out, tmp_path / "half")
+    (half / "part-00000003.parquet").unlink()
+    done = take(store, half)
+    assert (done.new, done.coming, done.missing) == (6, 1, 1)
+    shutil.copy(asked.source.out / "part-00000003.parquet", half)
+    done = take(store, half)
+    assert (done.new, done.before, done.coming, done.missing) == (1, 6, 0, 0)
+
+
+def test_shards_may_begin_at_the_same_time(
+    asked: SweepAsked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whenever another shard writes its first part while this one looks at the folder."""
+    out = tmp_path / "shared"
+    real = Path.iterdir
+    began = False
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        nonlocal began
+        before = list(real(path))
+        if path == out and not began:
+            began = True
+            run(into(asked, out, shard=(1, 2)))
+            return iter([*before, out / "part-00000000.json"])  # as a listing under way may have it
+        return iter(before)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert run(into(asked, out, shard=(2, 2))).new == 4
+    assert began
+
+
+def test_two_imports_at_once_count_each_part_once(
+    asked: SweepAsked, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(asked)
+    inner: list[SweepTaken] = []
+    real = parts.rows
+
+    def rows(folder: Path, mark: parts.Mark) -> list[dict[str, Any]]:
+        if not inner:
+            inner.append(None)  # type: ignore[arg-type]
+            inner[0] = take(store, asked.source.out)
+        return real(folder, mark)
+
+    monkeypatch.setattr(parts, "rows", rows)
+    outer = take(store, asked.source.out)
+    assert (inner[0].new, outer.new, outer.before) == (7, 0, 7)
+    assert (outer.rows, outer.missing) == (0, 0)
+
+
+def test_what_is_no_file_is_not_waited_for(asked: SweepAsked, store: Store) -> None:
+    run(asked)
+    for name in ("part-00000002.parquet", "part-00000002.json", "sweep.json"):
+        place = asked.source.out / name
+        data = place.read_bytes()
+        place.unlink()
+        os.mkfifo(place)
+        with pytest.raises((InputError, Tampered)):
+            take(store, asked.source.out)
+        place.unlink()
+        place.write_bytes(data)
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 
@@ -387,7 +525,12 @@ def test_what_was_touched_is_refused_and_nothing_is_taken(
     data.write_bytes(whole[data][:-1])
     refused("part 3 is not what was written")
     data.unlink()
-    refused("part 3 cannot be read")
+    data.mkdir()
+    with pytest.raises(Tampered, match="part 3 cannot be read") as raised:
+        take(store, folder)
+    assert raised.value.remedy == "Run the sweep again: part 3 is done anew."
+    data.rmdir()
+    data.write_bytes(whole[data])
     counted = json.loads(whole[mark])
     counted["counts"] = {"clear": 4}
     mark.write_text(json.dumps(counted))
@@ -427,8 +570,6 @@ def test_a_sweep_stands_at_one_hub(asked: SweepAsked, store: Store) -> None:
 def test_an_import_that_is_killed_goes_on(
     asked: SweepAsked, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reseen.scan.sweep import taken
-
     run(asked)
     with copy_of(store, tmp_path) as other:
         take(other, asked.source.out)

@@ -188,7 +188,7 @@ def run_shard(
     with _bar("rows", output) as bar:
         done = run(asked, lambda swept, rows: bar(swept.rows, rows))
     _say_swept(done, output)
-    if exit_code and done.counts["match"]:
+    if exit_code and done.removals:
         tell(ExitCode.MATCH)
     finish(ExitCode.DONE if done.is_whole else ExitCode.PART)
 
@@ -201,6 +201,7 @@ def _say_swept(done: Swept, output: Output) -> None:
                 "new": done.new,
                 "rows": done.rows,
                 "counts": dict(done.counts),
+                "removals": done.removals,
                 "bytes_read": done.bytes_read,
             }
         )
@@ -211,15 +212,17 @@ def _say_swept(done: Swept, output: Output) -> None:
         f"{f', {before:,} of them done before' if before else ''}; "
         f"{size_text(done.bytes_read)} of files read"
     )
-    _say_counts(done.counts)
+    _say_counts(done.counts, done.removals)
     if not output.quiet:
         note("Next, where the registry is: reseen sweep import")
 
 
-def _say_counts(counts: Mapping[str, int]) -> None:
+def _say_counts(counts: Mapping[str, int], removals: int) -> None:
     for status, words in _STATUS.items():
         if counts.get(status):
             say(f"  {counts[status]:,} {words}")
+    if more := removals - counts.get("match", 0):
+        say(f"  {more:,} more with a removal, among those that were not read as far as was asked")
 
 
 def _places(settings: Settings, hub_name: str, steps: int) -> KeyPlaces:
@@ -253,7 +256,11 @@ def _places(settings: Settings, hub_name: str, steps: int) -> KeyPlaces:
     show_default=True,
     help="So many leading steps of a key are the repository (OWNER/NAME), the rest is the path.",
 )
-@click.option("--exit-code", is_flag=True, help="Exit with 1 when a removed model was found.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Exit with 1 when a removed model stands in what was swept, found now or before.",
+)
 @db_option
 @output_options
 def import_parts(
@@ -266,8 +273,10 @@ def import_parts(
 ) -> None:
     """Take what `reseen sweep run` found into the registry's store: sightings, and their cases.
 
-    Each part is taken once, however often this is called. Parts that are damaged, written with
-    another key, or by the index of another registry are refused, and nothing is taken.
+    Each part is taken once, however often this is called; one that was done again since takes the
+    place of what was taken. Parts that are damaged, written with another key, or by the index of
+    another registry are refused, and nothing is taken; those that are still being copied wait for
+    the next import.
     """
     from reseen.operations import sweeps
 
@@ -282,14 +291,14 @@ def import_parts(
             )
         with about(folder), _bar("parts", output) as bar:
             done = sweeps.take(store, keyring, folder, places, bar)
-    _say_taken(done, output)
-    if exit_code and any(one.rung.on_ladder for one in done.sightings):
+    _say_taken(done, places.hub, output)
+    if exit_code and done.stands:
         tell(ExitCode.MATCH)
-    bad = done.counts["unread"] + done.counts["not-judged"]
-    finish(ExitCode.PART if bad or done.missing else ExitCode.DONE)
+    bad = done.standing["unread"] + done.standing["not-judged"]
+    finish(ExitCode.PART if bad or done.coming or done.missing else ExitCode.DONE)
 
 
-def _say_taken(done: SweepTaken, output: Output) -> None:
+def _say_taken(done: SweepTaken, hub: str, output: Output) -> None:
     from reseen.cli.progress import show_sighting
 
     for sighting in done.sightings:
@@ -298,11 +307,15 @@ def _say_taken(done: SweepTaken, output: Output) -> None:
         emit(
             {
                 "scan": done.scan,
+                "hub": hub,
                 "new": done.new,
+                "again": done.again,
                 "before": done.before,
+                "coming": done.coming,
                 "missing": done.missing,
                 "rows": done.rows,
                 "counts": dict(done.counts),
+                "standing": dict(done.standing),
                 "new_sightings": len(done.sightings),
             }
         )
@@ -310,11 +323,18 @@ def _say_taken(done: SweepTaken, output: Output) -> None:
     if output.quiet:
         return
     if not done.new:
-        note("Nothing new: these parts were imported before.")
+        note(f"Nothing new: {count(done.before, 'part')} were imported before, at {hub}.")
     else:
-        before = f", {done.before:,} more were imported before" if done.before else ""
-        note(f"{count(done.new, 'part')} with {count(done.rows, 'row')}{before}")
+        before = f"; {done.before:,} more were imported before" if done.before else ""
+        note(f"{count(done.new, 'part')} with {count(done.rows, 'row')}, at {hub}{before}")
+        if done.again:
+            note(f"  {done.again:,} of them were done anew: they take the place of what was there")
         note(f"{count(len(done.sightings), 'new sighting')}")
+    for status in ("unread", "not-judged"):
+        if done.standing[status]:
+            note(f"{count(done.standing[status], 'file')} of this sweep: {_STATUS[status]}")
+    if done.coming:
+        note(f"{count(done.coming, 'part')} still on the way (a mark without its data): not taken")
     if done.missing:
         note(f"{count(done.missing, 'part')} of this sweep are not here: run the other shards.")
 

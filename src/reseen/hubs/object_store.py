@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing, InputError
 from reseen.files.source import Range
@@ -63,6 +63,8 @@ class ObjectStore:
     def __init__(self, address: str) -> None:
         self._usage = Usage()
         self._folder: Path | None = None
+        self.address = ""
+        """What tells it from other stores: without anything that lets somebody in."""
         self._store: AnyStore | LocalStore
         try:
             from obstore.store import LocalStore, from_url
@@ -82,6 +84,9 @@ class ObjectStore:
                     remedy="Write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or "
                     "az://CONTAINER/PREFIX, and give the credentials in the environment.",
                 ) from None
+            parted = urlsplit(address)
+            place = f"{parted.netloc.rpartition('@')[2]}{parted.path}".rstrip("/")
+            self.address = f"{scheme}://{place}"
             return
         if scheme not in ("", "file"):
             raise InputError(
@@ -94,6 +99,7 @@ class ObjectStore:
                 "there is no such folder", remedy="Check the path, and that it may be read."
             )
         self._folder = folder.resolve()
+        self.address = f"file://{quote(os.fsencode(self._folder))}"
         self._store = LocalStore(prefix=self._folder)
 
     @property

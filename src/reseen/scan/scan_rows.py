@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from reseen.records import Coverage, Problem, RepoType
+from reseen.store.database import chunks
 from reseen.store.lease import Leases, Owner
 from reseen.store.schema import frontier, listings, problems, scans
 
@@ -106,7 +107,7 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     total = dict(one)
     for name, count in other.items():
         total[name] = total.get(name, 0) + count
-    return total
+    return {name: count for name, count in total.items() if count}
 
 
 def note(
@@ -141,6 +142,13 @@ def note(
     if rows:
         connection.execute(insert(problems), rows)
     return what
+
+
+def forget(connection: Connection, scan: int, places: Iterable[str]) -> None:
+    """What was noted of these places is looked at anew."""
+    for some in chunks(places):
+        theirs = (problems.c.scan_pk == scan) & problems.c.place.in_(some)
+        connection.execute(delete(problems).where(theirs))
 
 
 # -- listings ------------------------------------------------------------------------------------

@@ -14,6 +14,12 @@ def value(connection: Connection, name: str) -> bytes | None:
     return None if found is None else bytes(found)
 
 
+def starting(connection: Connection, start: str) -> dict[str, bytes]:
+    """What is kept under all names that start so."""
+    named = meta.c.name.startswith(start, autoescape=True)
+    return {name: bytes(kept) for name, kept in connection.execute(select(meta).where(named))}
+
+
 def keep(connection: Connection, name: str, value: bytes) -> None:
     """Keep it instead of what was kept before."""
     upsert(connection, meta, [{"name": name, "value": value}], key=("name",), update=("value",))

@@ -2,22 +2,25 @@
 
 `sweep.json` says of which manifest, index and depth all parts are; `part-00000000.parquet` is one
 part, and `part-00000000.json` its mark: how many rows, what became of them, the part's BLAKE3, and
-a MAC under the key of indexes. The mark is written last, and whole or not at all: a part without
-one is done again. Nobody without the key can write a part that is taken for one. The folder is its
-owner's alone: it holds digests and places.
+a MAC under the key of indexes. The mark is written last, and whole or not at all, and goes before
+the part is written anew: a part without one, or with another's, is done again. Nobody without the
+key can write a part that is taken for one. The folder is its owner's alone: it holds digests and
+places.
 """
 
 from __future__ import annotations
 
+import errno
 import hmac
 import json
 import os
 import secrets
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from blake3 import blake3
 
@@ -26,9 +29,9 @@ from reseen.errors import InputError, Tampered
 if TYPE_CHECKING:
     import pyarrow
 
-FORMAT = 1
+FORMAT = 2
 SWEEP = "sweep.json"
-_DOMAIN = b"reseen sweep 1\n"
+_DOMAIN = b"reseen sweep 2\n"
 _LARGEST = 1 << 20
 _AGAIN = "Sweep it again, into a new folder."
 
@@ -45,6 +48,8 @@ class Sweep:
     """The MAC of the saved index."""
     registry: str
     """What tells the store that the index is of from every other."""
+    store: str
+    """Where the objects are: `ObjectStore.address`."""
     depth: str
 
     @property
@@ -70,6 +75,8 @@ class Mark:
     rows: int
     counts: Mapping[str, int]
     """By status."""
+    removals: int
+    """Rows in which a removal stands, of whatever status."""
     bytes_read: int
     blake3: str
 
@@ -79,8 +86,11 @@ def begin(folder: Path, key: bytes, sweep: Sweep) -> None:
     or something else, and Tampered where it was written with another key."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not (folder / SWEEP).exists():
-            if any(not each.name.startswith(".") for each in folder.iterdir()):
+        there = {each.name for each in folder.iterdir() if not each.name.startswith(".")}
+        # Another shard may begin right now: what it writes comes after its `sweep.json`, so that is
+        # looked for once more after anything else was seen.
+        if SWEEP not in there and not (folder / SWEEP).exists():
+            if there:
                 raise InputError(
                     "the folder holds something else: it is left as it is",
                     remedy="Name a folder that is new.",
@@ -90,7 +100,7 @@ def begin(folder: Path, key: bytes, sweep: Sweep) -> None:
         raise _cannot_write(e) from None
     if opened(folder, key) != sweep:
         raise InputError(
-            "the folder is of another sweep: another manifest, index or depth",
+            "the folder is of another sweep: another manifest, index, store or depth",
             remedy="Name a folder that is new, or give what it was begun with.",
         )
 
@@ -98,7 +108,9 @@ def begin(folder: Path, key: bytes, sweep: Sweep) -> None:
 def opened(folder: Path, key: bytes) -> Sweep:
     """What a folder's parts are of. Raises InputError where there is no sweep, and Tampered."""
     try:
-        told = _verified(folder / SWEEP, key)
+        told = _verified(
+            folder / SWEEP, key, "Give the key of the index, or sweep again, into a new folder."
+        )
     except OSError as e:
         raise InputError(
             f"there is no sweep: {e.strerror}", remedy="Name the folder of `reseen sweep run`."
@@ -120,9 +132,11 @@ def write(folder: Path, key: bytes, sweep: Sweep, part: int, table: pyarrow.Reco
     pyarrow.parquet.write_table(pyarrow.Table.from_batches([table]), sink, compression="zstd")
     data = sink.getvalue().to_pybytes()
     counts = Counter(table.column("status").to_pylist())
+    removals = table.num_rows - table.column("removal").null_count
     read = sum(table.column("bytes_read").to_pylist())
-    mark = Mark(part, table.num_rows, dict(sorted(counts.items())), read, _hash(data))
+    mark = Mark(part, table.num_rows, dict(sorted(counts.items())), removals, read, _hash(data))
     try:
+        _mark(folder, part).unlink(missing_ok=True)
         _write_whole(_data(folder, part), data)
         _write_whole(_mark(folder, part), _signed({**asdict(mark), "sweep": sweep.id}, key))
     except OSError as e:
@@ -131,19 +145,40 @@ def write(folder: Path, key: bytes, sweep: Sweep, part: int, table: pyarrow.Reco
 
 
 def done(folder: Path, key: bytes, sweep: Sweep, part: int) -> Mark | None:
-    """The mark of a part that is there; None where it is to be done, or done again."""
+    """The mark of a part that is there, as it was written; None where it is to be done, or done
+    again."""
     try:
         mark = _mark_of(folder, key, sweep, part)
-        return mark if _data(folder, part).exists() else None
+        verify(folder, mark)
+        return mark
     except (OSError, Tampered):
         return None
 
 
 def marks(folder: Path, key: bytes, sweep: Sweep) -> Iterator[Mark]:
-    """Those of all parts that are there, in order. Raises Tampered."""
+    """Those that are there, in order, whether or not their parts are. Raises Tampered."""
     for part in range(sweep.parts):
-        if _mark(folder, part).exists():
+        try:
             yield _mark_of(folder, key, sweep, part)
+        except FileNotFoundError:
+            continue
+        except OSError as e:
+            raise Tampered(
+                f"the mark of part {part} cannot be read: {e.strerror}", remedy=_anew(part)
+            ) from None
+
+
+def is_coming(folder: Path, key: bytes, sweep: Sweep, mark: Mark) -> bool:
+    """Where a part could not be read: is it on its way? Its mark was copied first, or it is being
+    done again."""
+    if not os.path.lexists(_data(folder, mark.part)):
+        return True
+    try:
+        return _mark_of(folder, key, sweep, mark.part) != mark
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def verify(folder: Path, mark: Mark) -> None:
@@ -162,19 +197,25 @@ def rows(folder: Path, mark: Mark) -> list[dict[str, Any]]:
 
 
 def _read(folder: Path, mark: Mark) -> bytes:
+    part = mark.part
     try:
-        data = _data(folder, mark.part).read_bytes()
+        with _opened(_data(folder, part)) as file:
+            data = file.read()
     except OSError as e:
-        raise Tampered(f"part {mark.part} cannot be read: {e.strerror}", remedy=_AGAIN) from None
+        raise Tampered(f"part {part} cannot be read: {e.strerror}", remedy=_anew(part)) from None
     if not hmac.compare_digest(_hash(data), mark.blake3):
-        raise Tampered(f"part {mark.part} is not what was written", remedy=_AGAIN)
+        raise Tampered(f"part {part} is not what was written", remedy=_anew(part))
     return data
 
 
+def _anew(part: int) -> str:
+    return f"Run the sweep again: part {part} is done anew."
+
+
 def _mark_of(folder: Path, key: bytes, sweep: Sweep, part: int) -> Mark:
-    told = _verified(_mark(folder, part), key)
+    told = _verified(_mark(folder, part), key, _anew(part))
     if told.pop("sweep", None) != sweep.id or told.get("part") != part:
-        raise Tampered(f"part {part} is of another sweep, or of another place", remedy=_AGAIN)
+        raise Tampered(f"part {part} is of another sweep, or of another place", remedy=_anew(part))
     return Mark(**told)
 
 
@@ -202,9 +243,18 @@ def _signed(value: Mapping[str, Any], key: bytes) -> bytes:
     return json.dumps({**value, "mac": _mac(value, key)}, indent=1).encode("ascii")
 
 
-def _verified(path: Path, key: bytes) -> dict[str, Any]:
+def _opened(path: Path) -> BinaryIO:
+    """A regular file: nothing else is waited for. Raises OSError."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is no file")
+    return file
+
+
+def _verified(path: Path, key: bytes, remedy: str) -> dict[str, Any]:
     """What `_signed` wrote. Raises OSError, and Tampered."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         data = file.read(_LARGEST)
     try:
         told = json.loads(data)
@@ -214,8 +264,7 @@ def _verified(path: Path, key: bytes) -> dict[str, Any]:
         good = False
     if not good:
         raise Tampered(
-            f"{path.name} was not written with this key, or is not what was written",
-            remedy="Give the key of the index, or sweep again, into a new folder.",
+            f"{path.name} was not written with this key, or is not what was written", remedy=remedy
         )
     return dict(told)
 

@@ -67,12 +67,15 @@ class Swept:
     rows: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     """Rows of this shard by status, those of earlier runs too."""
+    removals: int = 0
+    """Rows in which a removal stands, of whatever status."""
     bytes_read: int = 0
 
     def add(self, mark: Mark, *, new: bool) -> None:
         self.new += new
         self.rows += mark.rows
         self.counts.update(mark.counts)
+        self.removals += mark.removals
         self.bytes_read += mark.bytes_read
 
     @property
@@ -91,8 +94,8 @@ def run(asked: SweepAsked, report: SweepReport | None = None) -> Swept:
     source = asked.source
     mac = saved.mac_of(source.index)
     known = RegistryIndex.open(source.index, source.key, mac=mac)
-    ObjectStore(source.store)  # is it one?
-    sweep = _begun(asked, known, mac)
+    address = ObjectStore(source.store).address
+    sweep = _begun(asked, known, mac, address)
     first, last = _shard(sweep, *asked.work.shard)
     done = Swept(parts=last - first)
     rows = sweep.bounds(last - 1)[1] - sweep.bounds(first)[0] if last > first else 0
@@ -115,7 +118,7 @@ def _tell(report: SweepReport | None, done: Swept, rows: int) -> None:
         report(done, rows)
 
 
-def _begun(asked: SweepAsked, known: RegistryIndex, mac: str) -> Sweep:
+def _begun(asked: SweepAsked, known: RegistryIndex, mac: str, store: str) -> Sweep:
     """The sweep that this run is a part of, and its folder."""
     before: manifests.Manifest | None = None
     source, part_rows = asked.source, asked.work.part_rows
@@ -125,7 +128,7 @@ def _begun(asked: SweepAsked, known: RegistryIndex, mac: str) -> Sweep:
         part_rows = there.part_rows
     seen = manifests.look_through(asked.manifest, before)
     registry = known.version.store or ""
-    sweep = Sweep(seen.blake3, seen.rows, part_rows, mac, registry, asked.depth.value)
+    sweep = Sweep(seen.blake3, seen.rows, part_rows, mac, registry, store, asked.depth.value)
     parts.begin(source.out, source.key, sweep)
     return sweep
 
@@ -144,13 +147,13 @@ def _wanted(
 ) -> Iterator[tuple[int, pyarrow.RecordBatch]]:
     """The rows of parts, those that follow one another in one pass."""
     while missing:
-        run = 1
-        while run < len(missing) and missing[run] == missing[0] + run:
-            run += 1
-        first, last = sweep.bounds(missing[0])[0], sweep.bounds(missing[run - 1])[1]
+        count = 1
+        while count < len(missing) and missing[count] == missing[0] + count:
+            count += 1
+        first, last = sweep.bounds(missing[0])[0], sweep.bounds(missing[count - 1])[1]
         rows = manifests.batches(manifest, sweep.part_rows, first, last)
-        yield from zip(missing[:run], rows, strict=True)
-        missing = missing[run:]
+        yield from zip(missing[:count], rows, strict=True)
+        missing = missing[count:]
 
 
 def _examined(

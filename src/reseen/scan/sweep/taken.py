@@ -3,26 +3,27 @@
 What comes in: a folder of parts, and at which hub their keys stand. What goes out: rows for the
 files in which a removal was found or hinted at; of all others only counts, and of those that could
 not be read or judged a few with the reason (all of them stand in the parts). One part is one
-transaction, which also remembers that it was taken: a kill neither loses nor doubles one.
+transaction, which also remembers what was taken: a kill neither loses nor doubles one, and a part
+that was done better since takes the place of what was taken.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
-from reseen.errors import InputError
+from reseen.errors import InputError, Tampered
 from reseen.match.store_version import version_of
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.observed.blind_spots import DAMAGED
-from reseen.records import Coverage, Problem, Repository, RepoType, Sighting
+from reseen.records import Coverage, Problem, Repository, RepoType, Rung, Sighting, SightingState
 from reseen.scan import scan_rows
 from reseen.scan.inspect import ArtifactResult
 from reseen.scan.read_result import BLIND
@@ -31,13 +32,16 @@ from reseen.scan.reinspection import record_past
 from reseen.scan.sweep import carried, parts
 from reseen.scan.sweep.columns import RowStatus
 from reseen.scan.sweep.parts import Mark, Sweep
-from reseen.store import schema
+from reseen.store import meta, schema
 from reseen.store.database import Store, now
 
 UNREAD = "files of the storage that could not be read, or not as far as was asked"
 MOST_TOLD = 100
 """Rows of a part that could not be read or judged, and are told one by one."""
 _COUNTED = {RowStatus.UNREAD: UNREAD, RowStatus.NOT_JUDGED: DAMAGED, RowStatus.BY_DIGESTS: BLIND}
+_LIVE = sightings.SightingFilter(
+    rung=Rung.COMPONENT, states=frozenset((SightingState.LIVE,)), withdrawn=False
+)
 NOWHERE = "/"
 """The repository of a key that names none."""
 
@@ -66,17 +70,47 @@ class SweepTaken:
     scan: int
     """Its number in the store."""
     new: int
-    """Parts that were taken now."""
+    """Parts that were taken now, those of `again` too."""
+    again: int
+    """Of them, those that were done anew since they were taken: these took their place."""
     before: int
-    """Parts that are in the folder and had been taken."""
+    """Parts that are in the folder and had been taken so, or better."""
+    coming: int
+    """Parts of which only the mark has come so far, or that are being done again: not taken."""
     missing: int
-    """Parts of the sweep that were never taken, and are not in the folder."""
+    """Parts of the sweep that were never taken, those of `coming` too."""
     rows: int
     """Of the parts taken now."""
     counts: Counter[str]
     """The same by status."""
+    standing: Counter[str]
+    """By status, the rows of all parts of the sweep that were taken, now or before."""
+    removals: int
+    """Of these, those in which a removal stands."""
     sightings: tuple[Sighting, ...]
     """New."""
+    stands: bool
+    """A removal stands in these rows, and is live at that hub as far as the store knows."""
+
+
+@dataclass(slots=True)
+class _Taking:
+    """What was taken so far."""
+
+    new: int = 0
+    again: int = 0
+    rows: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    sightings: list[str] = field(default_factory=list)
+    """Ids of new ones."""
+    learned: set[str] = field(default_factory=set)
+    """Ids of removals."""
+
+    def add(self, mark: Mark, before: Mark | None) -> None:
+        self.new += 1
+        self.again += before is not None
+        self.rows += mark.rows
+        self.counts.update(mark.counts)
 
 
 def take(
@@ -86,14 +120,13 @@ def take(
     places: KeyPlaces,
     report: Callable[[int, int], None] | None = None,
 ) -> SweepTaken:
-    """Take the parts of a folder that were not taken. `key`: of indexes. `report`: how many of how
-    many are done. Raises InputError where the folder is no sweep, or one by another registry's
-    index, or was taken as another hub's; Tampered for what is not, byte for byte, what was written:
-    then nothing was taken."""
+    """Take the parts of a folder that were not taken, or not as they are now. `key`: of indexes.
+    `report`: how many of how many are done. Raises InputError where the folder is no sweep, or one
+    by another registry's index, or was taken as another hub's; Tampered for what is not, byte for
+    byte, what was written: then nothing was taken."""
     sweep = parts.opened(folder, key)
-    every = list(parts.marks(folder, key, sweep))
-    for mark in every:
-        parts.verify(folder, mark)
+    marks = list(parts.marks(folder, key, sweep))
+    every = [mark for mark in marks if _is_whole(folder, key, sweep, mark)]
     with store.write() as connection:
         if version_of(connection).store != sweep.registry:
             raise InputError(
@@ -102,38 +135,71 @@ def take(
             )
         scan = _begin(connection, sweep, places)
         before = _taken(connection, scan)
-    new: list[str] = []
-    learned: set[str] = set()
-    counts: Counter[str] = Counter()
-    mine: list[Mark] = []
-    wanted = [mark for mark in every if mark.part not in before]
+    done = _Taking()
+    coming = len(marks) - len(every)
+    wanted = [mark for mark in every if _is_news(mark, before.get(mark.part))]
     for number, mark in enumerate(wanted, 1):
-        rows = parts.rows(folder, mark)
+        try:
+            rows = parts.rows(folder, mark)
+        except Tampered:
+            if not parts.is_coming(folder, key, sweep, mark):
+                raise
+            coming += 1
+            continue
         with store.write() as connection:
-            if mark.part not in _taken(connection, scan):
-                found, taught = _take_part(connection, scan, mark, rows, places)
-                new += found
-                learned |= taught
-                counts.update(mark.counts)
-                mine.append(mark)
+            # Another import may have taken it meanwhile.
+            if _is_news(mark, last := _lock(connection, scan, mark.part)):
+                _take_part(connection, scan, mark, last, rows, places, done)
+                done.add(mark, last)
         if report is not None:
             report(number, len(wanted))
     with store.write() as connection:
-        if learned:
-            new += [id for id, _ in record_past(connection, store.secret, learned, scan_pk=scan)]
-        done = _taken(connection, scan)
-        if len(done) == sweep.parts:
+        if done.learned:
+            past = record_past(connection, store.secret, done.learned, scan_pk=scan)
+            done.sightings += [id for id, _ in past]
+        taken = _taken(connection, scan)
+        if len(taken) == sweep.parts:
             scan_rows.end(connection, scan, now())
-        recorded = tuple(sightings.by_id(connection, id) for id in dict.fromkeys(new))
+        live = sightings.count(connection, replace(_LIVE, hub=places.hub))
+        mine = tuple(sightings.by_id(connection, id) for id in dict.fromkeys(done.sightings))
+    standing: Counter[str] = Counter()
+    for mark in taken.values():
+        standing.update(mark.counts)
+    removals = sum(mark.removals for mark in taken.values())
     return SweepTaken(
         scan=scan,
-        new=len(mine),
-        before=len(every) - len(mine),
-        missing=sweep.parts - len(done),
-        rows=sum(mark.rows for mark in mine),
-        counts=counts,
-        sightings=recorded,
+        new=done.new,
+        again=done.again,
+        before=len(marks) - coming - done.new,
+        coming=coming,
+        missing=sweep.parts - len(taken),
+        rows=done.rows,
+        counts=done.counts,
+        standing=standing,
+        removals=removals,
+        sightings=mine,
+        stands=removals > 0 and live > 0,
     )
+
+
+def _is_news(mark: Mark, before: Mark | None) -> bool:
+    """Is a part to be taken? One of which less was read than of what was taken is not: an old
+    folder may be imported after a new one."""
+    if before is None:
+        return True
+    unread = RowStatus.UNREAD.value
+    return mark != before and mark.counts.get(unread, 0) <= before.counts.get(unread, 0)
+
+
+def _is_whole(folder: Path, key: bytes, sweep: Sweep, mark: Mark) -> bool:
+    """Is a part as it was written; False: it is on its way. Raises Tampered."""
+    try:
+        parts.verify(folder, mark)
+    except Tampered:
+        if parts.is_coming(folder, key, sweep, mark):
+            return False
+        raise
+    return True
 
 
 def _begin(connection: Connection, sweep: Sweep, places: KeyPlaces) -> int:
@@ -143,7 +209,7 @@ def _begin(connection: Connection, sweep: Sweep, places: KeyPlaces) -> int:
     found = connection.execute(query).first()
     steps = places.repository_steps
     if found is None:
-        options = json.dumps({"repository_steps": steps, "taken": []})
+        options = json.dumps({"repository_steps": steps})
         return scan_rows.begin(connection, places.hub, sweep.id, options, now())
     if found.hub != places.hub or json.loads(found.options)["repository_steps"] != steps:
         raise InputError(
@@ -153,43 +219,40 @@ def _begin(connection: Connection, sweep: Sweep, places: KeyPlaces) -> int:
     return int(found.pk)
 
 
-def _taken(connection: Connection, scan: int) -> set[int]:
-    """The parts that were taken. Holds the scan's row until the transaction ends."""
-    query = select(schema.scans.c.options).where(schema.scans.c.pk == scan).with_for_update()
-    ranges = json.loads(connection.execute(query).scalar_one())["taken"]
-    return {part for first, last in ranges for part in range(first, last + 1)}
+def _name(scan: int, part: int | None = None) -> str:
+    """Under which a mark that was taken is kept, or all those of a scan begin."""
+    return f"sweep {scan} part {'' if part is None else part}"
 
 
-def _remember(connection: Connection, scan: int, part: int) -> None:
-    of = schema.scans.c
-    options = json.loads(connection.execute(select(of.options).where(of.pk == scan)).scalar_one())
-    options["taken"] = _ranges({*_taken(connection, scan), part})
-    values = {"options": json.dumps(options)}
-    connection.execute(update(schema.scans).where(of.pk == scan).values(values))
+def _mark_of(kept: bytes) -> Mark:
+    return Mark(**json.loads(kept))
 
 
-def _ranges(numbers: set[int]) -> list[list[int]]:
-    """Numbers that follow one another, by the first and the last of them."""
-    found: list[list[int]] = []
-    for each in sorted(numbers):
-        if found and found[-1][1] == each - 1:
-            found[-1][1] = each
-        else:
-            found.append([each, each])
-    return found
+def _taken(connection: Connection, scan: int) -> dict[int, Mark]:
+    """The parts that were taken, as they were then."""
+    every = map(_mark_of, meta.starting(connection, _name(scan)).values())
+    return {mark.part: mark for mark in every}
+
+
+def _lock(connection: Connection, scan: int, part: int) -> Mark | None:
+    """A part as it was taken, if it was. Holds the scan's row until the transaction ends."""
+    query = select(schema.scans.c.pk).where(schema.scans.c.pk == scan).with_for_update()
+    connection.execute(query).one()
+    kept = meta.value(connection, _name(scan, part))
+    return None if kept is None else _mark_of(kept)
 
 
 def _take_part(
     connection: Connection,
     scan: int,
     mark: Mark,
+    before: Mark | None,
     rows: Sequence[dict[str, Any]],
     places: KeyPlaces,
-) -> tuple[list[str], set[str]]:
-    """Write one part: ids of new sightings, and of removals that learned."""
+    done: _Taking,
+) -> None:
+    """Write one part, in the place of what was said of it before."""
     at = now()
-    new: list[str] = []
-    learned: set[str] = set()
     by_repository: dict[str, list[ArtifactResult]] = {}
     for row in rows:
         if row["found"] is not None:
@@ -200,24 +263,32 @@ def _take_part(
         repository = Repository(places.hub, RepoType.MODEL, repo)
         (repository_pk,) = seen.repositories(connection, [repository], at=at)
         recorded = record_seen(connection, repository_pk, results, scan, since=0, at=at)
-        new += recorded.new
-        learned.update(recorded.learned)
+        done.sightings += recorded.new
+        done.learned.update(recorded.learned)
+    if before is not None:
+        scan_rows.add_coverage(connection, scan, _coverage(before, -1))
+        scan_rows.forget(connection, scan, [_place(row, places) for row in rows])
     scan_rows.note(connection, scan, None, _problems(rows, places), at)
-    skipped = {why: mark.counts.get(status.value, 0) for status, why in _COUNTED.items()}
-    coverage = Coverage(
-        artifacts=mark.rows,
-        bytes_read=mark.bytes_read,
+    scan_rows.add_coverage(connection, scan, _coverage(mark))
+    meta.keep(connection, _name(scan, mark.part), json.dumps(asdict(mark)).encode("ascii"))
+
+
+def _coverage(mark: Mark, times: int = 1) -> Coverage:
+    skipped = {why: times * mark.counts.get(status.value, 0) for status, why in _COUNTED.items()}
+    return Coverage(
+        artifacts=times * mark.rows,
+        bytes_read=times * mark.bytes_read,
         skipped={why: n for why, n in skipped.items() if n},
     )
-    scan_rows.add_coverage(connection, scan, coverage)
-    _remember(connection, scan, mark.part)
-    return new, learned
+
+
+def _place(row: Mapping[str, Any], places: KeyPlaces) -> str:
+    return f"{places.hub} {' '.join(places.of(row['key']))}"
 
 
 def _problems(rows: Sequence[dict[str, Any]], places: KeyPlaces) -> list[Problem]:
     bad = (RowStatus.UNREAD.value, RowStatus.NOT_JUDGED.value)
     told = [row for row in rows if row["status"] in bad]
     return [
-        Problem(f"{places.hub} {' '.join(places.of(row['key']))}", row["reason"] or row["status"])
-        for row in told[:MOST_TOLD]
+        Problem(_place(row, places), row["reason"] or row["status"]) for row in told[:MOST_TOLD]
     ]
