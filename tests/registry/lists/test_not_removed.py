@@ -185,6 +185,22 @@ def test_a_list_may_tell_of_such_models_alone(tmp_path: Path) -> None:
     assert digests(read(tmp_path, text)) == []
 
 
+@pytest.mark.parametrize("key", ["reinstated", "false_positives", "falsePositives", "Whitelist"])
+def test_entries_under_a_key_that_says_so_are_left_out(tmp_path: Path, key: str) -> None:
+    innocents = [{"name": "b", "sha256": each} for each in INNOCENT]
+    for entries in (innocents, INNOCENT, {each: {"name": "b"} for each in INNOCENT}):
+        listed = read(
+            tmp_path,
+            json.dumps({"taken": [{"name": "a", "sha256": REMOVED[0]}], key: entries}),
+        )
+        assert digests(listed) == REMOVED[:1]
+        said = "3 entries of models that were not removed, by the key above them, were left out."
+        assert said in listed.notes
+    # a model may be called so
+    named = json.dumps({"Innocent": {"sha256": REMOVED[0]}, "Other": {"sha256": REMOVED[1]}})
+    assert digests(read(tmp_path, named)) == REMOVED[:2]
+
+
 def test_the_words_are_told_by_themselves() -> None:
     assert all(map(says_not_removed, STANDING))
     assert not any(map(says_not_removed, GONE))

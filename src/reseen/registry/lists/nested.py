@@ -24,6 +24,7 @@ from reseen.registry.lists.columns import (
     spelled_as,
 )
 from reseen.registry.lists.looks import look_of
+from reseen.registry.lists.not_removed import says_not_removed
 from reseen.registry.lists.table import UNREADABLE, Cell, as_cell
 from reseen.registry.lists.values import hash_digits
 
@@ -32,6 +33,7 @@ MAX_DEPTH = 32
 
 JsonRow = dict[str, Cell]
 
+NOT_REMOVED = "entries of models that were not removed, by the key above them, were"
 _PAGES = ("items", "results", "data", "removals", "models", "rows")
 """Under one of these keys a page of an API's listing holds its entries."""
 _OF_FILES = frozenset({"files", "file", "siblings", "modelfiles", "weights"})
@@ -71,14 +73,29 @@ def rows_of(
         ((only, value),) = entry.items()
         if spelled_as(only) is None and isinstance(value, str) and _tells(value):
             return NestedRows(list(_member(only, value, None, left_out)))  # {NAME: HASH} a line
+    if within is not None and says_not_removed(within):
+        return NestedRows([], Counter({NOT_REMOVED: 1}))
     if key is not None:
         return NestedRows(list(_member(key, entry, within, left_out)), left_out)
     if outermost and isinstance(entry, dict):
+        entry = _of_removed(entry, left_out)
         return NestedRows(list(_outermost(entry, left_out)), left_out)
     rows = list(_rows(entry, {}, 0, left_out))
     if not rows and not left_out:
         rows = [{UNREADABLE: "yes"}]
     return NestedRows(rows, left_out)
+
+
+def _of_removed(root: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
+    """The object without what its keys say was not removed ({"removed": [...], "kept": [...]})."""
+    of_removed: dict[str, Any] = {}
+    for key, value in root.items():
+        entries = isinstance(value, list) or (isinstance(value, dict) and _is_keyed(value))
+        if entries and says_not_removed(key):
+            left_out[NOT_REMOVED] += len(value)
+        else:
+            of_removed[key] = value
+    return of_removed
 
 
 def too_deep() -> ListError:

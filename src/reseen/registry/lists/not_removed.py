@@ -62,7 +62,12 @@ def _plain(text: str) -> str:
     return " ".join(re.findall(r"[a-z0-9]+", text.encode("ascii", "ignore").decode()))
 
 
-_STANDING = frozenset(f"{_plain(each)}{end}" for each in _NOT_REMOVED for end in ("", "s"))
+_STANDING = frozenset(
+    f"{spelled}{end}"
+    for each in map(_plain, _NOT_REMOVED)
+    for spelled in (each, each.replace(" ", ""))
+    for end in ("", "s")
+)
 _LONGEST = max(each.count(" ") + 1 for each in _STANDING)
 _GONE = frozenset({"again", "later", "down", "then"})
 """Words behind which a status says that it did not stay so ("restored, then removed")."""
