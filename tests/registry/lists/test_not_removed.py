@@ -185,6 +185,18 @@ def test_a_list_may_tell_of_such_models_alone(tmp_path: Path) -> None:
     assert digests(read(tmp_path, text)) == []
 
 
+@pytest.mark.parametrize("title", ["Whitelist:", "# Reinstated", "## False positives ##", "kept:"])
+def test_lines_below_a_title_that_says_so_are_set_aside(tmp_path: Path, title: str) -> None:
+    text = "\n".join(
+        ["# May", REMOVED[0], "", title, INNOCENT[0], f"{INNOCENT[1]}  x.pt", "# more", INNOCENT[2]]
+    )
+    listed = read(tmp_path, f"{text}\n\n# Removed in June\n{REMOVED[1]}\n")
+    assert digests(listed) == REMOVED[:2]
+    assert any("were not removed, 3 times." in note for note in listed.notes)
+    names = read(tmp_path, f"kept {REMOVED[0]}\n{REMOVED[1]}  kept.safetensors\n")
+    assert digests(names) == REMOVED[:2]
+
+
 @pytest.mark.parametrize("key", ["reinstated", "false_positives", "falsePositives", "Whitelist"])
 def test_entries_under_a_key_that_says_so_are_left_out(tmp_path: Path, key: str) -> None:
     innocents = [{"name": "b", "sha256": each} for each in INNOCENT]

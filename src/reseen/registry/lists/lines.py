@@ -18,10 +18,12 @@ from dataclasses import dataclass, field, fields
 from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.looks import SAMPLE, look_of, values_of
+from reseen.registry.lists.not_removed import says_not_removed
 from reseen.registry.lists.table import (
     HEADING,
     MAX_CELL,
     MAX_ROWS,
+    NOT_REMOVED,
     Cell,
     ListTable,
     first_of,
@@ -116,13 +118,19 @@ def _parted(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[i
 
 def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[int, LineParts]]:
     record = _Record()
-    begun = False
+    begun = standing = False
     for number, raw in enumerate(texts.lines(text), 1):
         if len(raw) > MAX_CELL:
             raise too_long(number)
         line = raw.strip("\ufeff \t\r\n")
         if not line:
             yield from record.ended()
+            continue
+        title = None if _WORD.search(line) else line.strip(_AROUND_TITLES)
+        standing = _still_standing(title, standing)
+        if standing:
+            yield from record.ended()
+            set_aside[HEADING if title else NOT_REMOVED] += 1
             continue
         if part := _PART.match(line):
             name, value = (each for each in part.groups() if each is not None)
@@ -147,6 +155,20 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
             begun = True
             yield number, parts or LineParts(hash=None, file_name=line)
     yield from record.ended()
+
+
+def _still_standing(title: str | None, before: bool) -> bool:
+    """Whether the lines from here on are of models that were not removed: since a title that said
+    so, until one that tells of removed ones. `title`: None of a line that is none."""
+    if title is None:
+        return before
+    return says_not_removed(title) or (before and _OF_REMOVED.search(title) is None)
+
+
+_AROUND_TITLES = "#/;-*=_:|>[]() \t"
+_OF_REMOVED = re.compile(
+    r"\b(?:removed|removals|deleted|taken down|takedowns?|banned|blocked)\b", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)

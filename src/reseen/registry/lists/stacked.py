@@ -24,10 +24,7 @@ from reseen.registry.lists.looks import (
     no_header,
 )
 from reseen.registry.lists.not_removed import says_not_removed
-from reseen.registry.lists.table import HEADING, MAX_COLUMNS, Cell, ListTable, first_of
-
-NOT_REMOVED = "a row below a title that says that its models were not removed"
-"""What is set aside where a list tells of both kinds."""
+from reseen.registry.lists.table import HEADING, MAX_COLUMNS, NOT_REMOVED, Cell, ListTable, first_of
 
 
 def table_of(

@@ -32,6 +32,9 @@ UNREADABLE = "\0unreadable"
 HEADING = "a heading or a rule"
 """What is set aside of rows that stand between others."""
 
+NOT_REMOVED = "a row below a title that says that its models were not removed"
+"""What is set aside where a list tells of both kinds."""
+
 T = TypeVar("T")
 _EMPTY = 56  # bytes of a value without characters, and of where it stands
 
