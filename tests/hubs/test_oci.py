@@ -635,6 +635,18 @@ def test_tags_that_came_before_a_page_that_is_missing_are_looked_at(kind: Kind) 
     assert [(p.counted, "ends early" in p.reason) for p in tags.problems] == [(CUT, True)]
 
 
+@pytest.mark.parametrize("kind", [Kind.GARBAGE, Kind.ERROR])
+def test_one_tag_of_a_list_that_was_cut_is_not_the_repository(kind: Kind) -> None:
+    """What it leads to is not there: that says nothing of the tags that did not come."""
+    site = leading({"": (["a"], "b"), "b": (["b"], None)})
+    with Replica(World(), site=site) as replica:
+        replica.faults.add(Fault(kind, route="tags", after=1, status=404))
+        replica.faults.add(Fault(Kind.ERROR, route="manifest", status=404))
+        _, page = looked(replica.endpoint)
+    assert page.artifacts == ()
+    assert {p.counted for p in page.problems} == {CUT}
+
+
 @pytest.mark.parametrize("route", ["tags", "manifest"])
 def test_a_repository_with_which_the_registry_has_troubles_leaves_the_others(route: str) -> None:
     site = OciSite()

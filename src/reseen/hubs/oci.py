@@ -157,6 +157,8 @@ class OciRegistry(HttpHub):
         name, tag = named_tag(repo)
         where, problems = f"{self._name} {repo}", list[Problem]()
         tags = [tag] if tag is not None else await self._tags(name, where, problems)
+        # Of a list of tags that was cut one tag is not all, even if it is the only one that came.
+        is_all = len(tags) == 1 and all(each.counted != CUT for each in problems)
         files = answers.Apart(MOST_FILES)
         wanted = [(tag, tag) for tag in tags]
         known, said = set(wanted), set[str]()
@@ -164,9 +166,8 @@ class OciRegistry(HttpHub):
             named: list[tuple[str, str]] = []
             async for (tag, _), found in _each(partial(self._manifest, repo), wanted):
                 if isinstance(found, HubError):
-                    # What the one tag that is meant leads to itself, and not what that names.
-                    is_all = depth == 0 and len(tags) == 1
-                    if is_all and isinstance(found, HubMissing | HubAuth | HubBusy):
+                    # What the one tag leads to itself, and not what that names in turn.
+                    if is_all and depth == 0 and isinstance(found, HubMissing | HubAuth | HubBusy):
                         raise found
                     said.add(f"a tag could not be looked at: {found}")
                     continue
