@@ -26,18 +26,18 @@ from reseen.hubs.answers import (
     why_unusable,
 )
 from reseen.hubs.civitai_addresses import NOBODY, number_of
-from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions, Http
+from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions
+from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     CUT,
     Abilities,
     FilesPage,
     RepositoryPage,
     Revisions,
-    Usage,
     WantedRepositories,
 )
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
-from reseen.settings import ARC_EN_CIEL, USUAL_QUOTAS, host_of
+from reseen.settings import ARC_EN_CIEL
 
 LENGTHS = (1_000, 200, 50, 10, 1)
 """Models of a page: fewer where an answer has too many bytes. Each divides the one before."""
@@ -60,31 +60,16 @@ _CURSOR = re.compile(r"([0-9]{1,8})/([0-9]{1,4})")
 Model = tuple[Repository, FilesPage]
 
 
-class ArcEnCiel:
+class ArcEnCiel(HttpHub):
     """A `Hub`. Make it inside a running event loop; to be closed."""
 
     def __init__(
         self, endpoint: str, token: str | None = None, options: ClientOptions = USUAL
     ) -> None:
-        self._name = f"{ARC_EN_CIEL}+{host_of(endpoint)}"
-        self._usage = Usage()
-        options = replace(options, quota=options.quota or USUAL_QUOTAS[ARC_EN_CIEL])
-        self._http = Http(endpoint, token, self._usage, options)
+        super().__init__(_ABILITIES, endpoint, token, options, kind=ARC_EN_CIEL)
         self._seen: dict[WantedRepositories, set[str]] = {}
         """What each list gave so far, in this life of the process."""
         self._shown: dict[str, Model] = {}
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def abilities(self) -> Abilities:
-        return replace(_ABILITIES, access=self._http.access)
-
-    @property
-    def usage(self) -> Usage:
-        return self._usage
 
     async def list_repositories(
         self, wanted: WantedRepositories, cursor: str | None
@@ -248,9 +233,6 @@ class ArcEnCiel:
 
     async def stream(self, artifact: Artifact, limit: int) -> AsyncIterator[bytes]:
         yield await self.read(artifact, Range(0, limit))
-
-    async def close(self) -> None:
-        await self._http.close()
 
 
 def _at(cursor: str | None) -> tuple[int, int]:

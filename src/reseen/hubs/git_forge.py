@@ -25,9 +25,9 @@ from reseen.hubs.http import (
     NO_HEADERS,
     USUAL,
     ClientOptions,
-    Http,
     authorization_of,
 )
+from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     NOT_ALL_REFS,
     Abilities,
@@ -35,11 +35,10 @@ from reseen.hubs.hub import (
     RepositoryPage,
     Revision,
     Revisions,
-    Usage,
     WantedRepositories,
 )
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
-from reseen.settings import GIT, USUAL_QUOTAS, host_of
+from reseen.settings import GIT
 
 MOST_PACK = 64 << 20
 """Bytes of one pack: folders, and files under 1 KiB."""
@@ -62,33 +61,18 @@ _ASKS = {
 }
 
 
-class GitForge:
+class GitForge(HttpHub):
     """A `Hub`. Make it inside a running event loop; to be closed."""
 
     def __init__(
         self, endpoint: str, token: str | None = None, options: ClientOptions = USUAL
     ) -> None:
         """`token`: `user:password`, or what the forge takes as a bearer's token."""
-        self._name = f"{GIT}+{host_of(endpoint)}"
-        self._usage = Usage()
-        options = replace(options, quota=options.quota or USUAL_QUOTAS[GIT])
-        self._http = Http(endpoint, token, self._usage, options)
+        super().__init__(_ABILITIES, endpoint, token, options, kind=GIT)
         given = authorization_of(token)
         self._own: Mapping[str, str] = {AUTHORIZATION: given} if given else NO_HEADERS
         self._store = LfsStore(endpoint, self._http, self._own, self._usage, options)
         self._at_once = asyncio.Semaphore(PACKS)
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def abilities(self) -> Abilities:
-        return replace(_ABILITIES, access=self._http.access)
-
-    @property
-    def usage(self) -> Usage:
-        return self._usage
 
     async def list_repositories(
         self, wanted: WantedRepositories, cursor: str | None
@@ -166,7 +150,7 @@ class GitForge:
 
     async def close(self) -> None:
         await self._store.close()
-        await self._http.close()
+        await super().close()
 
 
 def _files(pack: bytes, commit: str) -> list[git_pack.GitFile]:

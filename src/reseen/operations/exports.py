@@ -107,7 +107,9 @@ def digests(store: Store, out: Path, *, by: Who | None = None) -> DigestsWritten
             found = to_ask.to_ask(connection, DigestKind.SHA256, None)
             ids = {pk: id for id, pk in removals.pks_of(connection, found.ids(connection)).items()}
             audit.write(
-                *(connection, "export", "digests"),
+                connection,
+                "export",
+                "digests",
                 actor=None if by is None else by.actor,
                 digests=len(found.removals),
                 removals=len(ids),
