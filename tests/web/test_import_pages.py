@@ -192,13 +192,13 @@ def test_a_list_of_which_no_column_is_recognised_can_be_mapped(
     visit: Visit, service: Service
 ) -> None:
     """ "no column is recognised ... --map", and nothing to do about it."""
-    data = "Nom du modèle;Empreinte\n".encode() + f"{SECRET};{sha(1)[:8]}g\n".encode()
+    data = "Mallin nimi;Tiiviste\n".encode() + f"{SECRET};{sha(1)[:8]}g\n".encode()
     lead = visit(Role.LEAD)
     answer = lead.send_list(data, "sample")
     assert answer.status_code == 400
     assert "no column is recognised" in answer.text
     assert "--" not in text_of(answer)
-    for wanted in ("Nom du modèle", SECRET, 'name="column-2"'):
+    for wanted in ("Mallin nimi", SECRET, 'name="column-2"'):
         assert wanted in answer.text
     looked = lead.post(f"{waits(answer)}/look", {"name": "sample", "column-2": "autov2"})
     assert looked.status_code == 200
