@@ -138,3 +138,24 @@ def test_a_server_that_is_not_there_is_away(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(HubBusy) as raised:
         asyncio.run(store.ask_if_there())
     assert "127.0.0.1" not in str(raised.value)
+
+
+_READS = """
+import asyncio, sys
+from reseen.files.source import Range
+from reseen.hubs.object_store import ObjectStore, artifact_at
+
+async def main():
+    store, keys = ObjectStore(sys.argv[1]), sys.argv[2:]
+    reads = (store.read(artifact_at(key, None), Range(0, 50)) for key in keys * 20)
+    await asyncio.gather(*reads)
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_ends_at_once_ends_well(tree: Path) -> None:
+    """Threads of the client's own once outlived the interpreter, and one in ten was aborted."""
+    for _ in range(12):
+        command = [sys.executable, "-c", _READS, str(tree), *keys_of(tree)]
+        assert subprocess.run(command, check=False).returncode == 0

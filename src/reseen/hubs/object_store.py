@@ -5,15 +5,20 @@ and keys, which stand as the artifacts' paths. What goes out: ranges of objects,
 there, listed piece by piece. Credentials are the environment's, as the makers of the store name
 them (https://developmentseed.org/obstore/latest/authentication/). It has no repositories and no
 versions. No error holds a key.
+
+Requests wait in threads of ours, by obstore's plain functions: after its asynchronous ones, a
+process that ends at once was aborted now and then, since its own threads outlive the interpreter.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing, InputError
@@ -32,11 +37,13 @@ if TYPE_CHECKING:
     from obstore.store import LocalStore, RetryConfig
     from obstore.store import ObjectStore as AnyStore
 
+T = TypeVar("T")
+
 SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
 """Of stores that are no folder."""
 HUB = "storage"
 """What artifacts say of where they stand, until it is said whose storage it is."""
-_RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
+_RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
 _CHUNK = 8 << 20
 """Bytes that are asked for at once of a whole object: they come within the client's 30 seconds."""
 _PAGE = 1_000
@@ -60,8 +67,10 @@ def artifact_at(
 class ObjectStore:
     """Implements `hubs.hub.Hub`. Raises InputError for what is no address of a store."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, reads: int = 64) -> None:
+        """`reads`: requests at the same time, at most."""
         self._usage = Usage()
+        self._threads = ThreadPoolExecutor(reads, "store")
         self._folder: Path | None = None
         self.address = ""
         """What tells it from other stores: without anything that lets somebody in."""
@@ -135,7 +144,8 @@ class ObjectStore:
         """Every object, a thousand at a time; nothing is held. It states no digest: what a store
         calls `ETag` is none of a file's."""
         try:
-            async for page in self._store.list(chunk_size=_PAGE):
+            pages = self._store.list(chunk_size=_PAGE)
+            while page := await self._run(next, pages, None):
                 self._usage.requests += 1
                 yield FilesPage(tuple(artifact_at(str(o["path"]), int(o["size"])) for o in page))
         except Exception as e:  # noqa: BLE001 (each store has errors of its own)
@@ -143,29 +153,15 @@ class ObjectStore:
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Raises HubGarbage too where the object has another length than is said of it."""
-        from obstore import get_async
-
         key, length = artifact.path, wanted.length
         if length <= 0:
             return b""
-        self._check(key)
         self._usage.requests += 1
-        bounds = (wanted.start, wanted.start + length)
-        try:
-            got = await get_async(self._store, key, options={"range": bounds})
-            data = bytes(await got.bytes_async())[:length]
-            size = int(got.meta["size"])
-        except (FileNotFoundError, PermissionError) as e:
-            raise _said(e) from None
-        except Exception as e:  # noqa: BLE001 (each store has errors of its own)
-            # No store says in one way that a range lies behind the end.
-            size, data = await self._size(key), b""
-            if wanted.start < size:
-                raise _said(e) from None
+        data, size = await self._run(self._get, key, wanted.start, wanted.start + length)
         if artifact.size is not None and artifact.size != size:
             raise HubGarbage(_OTHER_LENGTH)
         self._usage.bytes_read += len(data)
-        return data
+        return data[:length]
 
     async def stream(self, artifact: Artifact, limit: int) -> AsyncIterator[bytes]:
         came = 0
@@ -178,7 +174,7 @@ class ObjectStore:
                 return
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def ask_if_there(self) -> None:
         """Raises HubBusy where it does not answer at all; that it refuses, or has no such object,
@@ -190,13 +186,29 @@ class ObjectStore:
         except HubError:
             pass
 
-    async def _size(self, key: str) -> int:
-        from obstore import head_async
+    async def _run(self, act: Callable[..., T], *given: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, act, *given)
 
+    def _get(self, key: str, start: int, end: int) -> tuple[bytes, int]:
+        """Bytes of an object, and its length. Raises HubError."""
+        from obstore import get, head
+
+        self._check(key)
         try:
-            return int((await head_async(self._store, key))["size"])
-        except Exception as e:  # noqa: BLE001 (each store has errors of its own)
+            got = get(self._store, key, options={"range": (start, end)})
+            return bytes(got.bytes()), int(got.meta["size"])
+        except (FileNotFoundError, PermissionError) as e:
             raise _said(e) from None
+        except Exception as e:  # noqa: BLE001 (each store has errors of its own)
+            # No store says in one way that a range lies behind the end.
+            try:
+                size = int(head(self._store, key)["size"])
+            except Exception as again:  # noqa: BLE001
+                raise _said(again) from None
+            if start < size:
+                raise _said(e) from None
+            return b"", size
 
     def _check(self, key: str) -> None:
         """Nothing outside a folder is read through a link."""

@@ -57,7 +57,7 @@ class WorkerSetup:
     def open(self, stop: Event | None = None) -> Examiner:
         """Raises InputError and Tampered. `stop`: set when nothing more is wanted."""
         known = RegistryIndex.open(self.source.index, self.source.key, mac=self.mac)
-        store = ObjectStore(self.source.store)
+        store = ObjectStore(self.source.store, self.reads)
         return Examiner(known, store, self.depth, self.reads, stop)
 
 
