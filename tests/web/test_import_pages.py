@@ -192,7 +192,7 @@ def test_a_list_of_which_no_column_is_recognised_can_be_mapped(
     visit: Visit, service: Service
 ) -> None:
     """ "no column is recognised ... --map", and nothing to do about it."""
-    data = "Mallin nimi;Tiiviste\n".encode() + f"{SECRET};{sha(1)[:8]}g\n".encode()
+    data = b"Mallin nimi;Tiiviste\n" + f"{SECRET};{sha(1)[:8]}g\n".encode()
     lead = visit(Role.LEAD)
     answer = lead.send_list(data, "sample")
     assert answer.status_code == 400

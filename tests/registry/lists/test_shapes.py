@@ -193,7 +193,7 @@ SHAPES: dict[str, Shape] = {
     ),
     "headings of another language": Shape(
         lines(
-            "Nom du modèle;Lien;Empreinte SHA-256",
+            "Mallin nimi;Linkki;Tiiviste SHA-256",
             *(f"{n};{link(at, at + 10)};{d}" for at, (d, n) in enumerate(NAMED, 1)),
         ),
         links=(link(1, 11),),
