@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import http.server
+import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -22,7 +26,7 @@ from reseen.errors import HubBusy, InputError
 from reseen.files.source import Range
 from reseen.hubs.object_store import ObjectStore, artifact_at
 from reseen.scan.sweep.examiner import Depth, examine
-from reseen.scan.sweep.listing import write_listing
+from reseen.scan.sweep.listing import StoreListed, write_listing
 from reseen.store.database import Store
 
 
@@ -37,11 +41,109 @@ def keys_of(tree: Path) -> list[str]:
 
 def test_a_listing_is_a_manifest(tree: Path, tmp_path: Path) -> None:
     out = tmp_path / "manifest"
-    assert write_listing(tree.as_uri(), out) == 13
+    assert write_listing(tree.as_uri(), out) == StoreListed(13)
     assert out.stat().st_mode & 0o777 == 0o600
     listed = pyarrow.parquet.read_table(out).sort_by("key")
     made = of_folder(tree).select(["key", "size"])
     assert listed.to_pylist() == sorted(made.to_pylist(), key=lambda row: row["key"])
+
+
+def test_whatever_a_file_is_called_it_is_listed_and_read_or_counted(
+    store: Store, tree: Path, tmp_path: Path
+) -> None:
+    updates.put(store, updates.REMOVED)
+    names = ["m.safetensors#1", "two\nlines.bin", "tab\t.bin", "100%.bin", "pct%20.bin", "b\\s"]
+    for name in names:
+        (tree / name).write_bytes(updates.REMOVED)
+    (Path(os.fsdecode(os.fsencode(tree) + b"/no\xff.bin"))).write_bytes(updates.REMOVED)
+    (tree.parent / "outside").write_bytes(updates.REMOVED)
+    (tree / "out").symlink_to(tree.parent / "outside")
+    (tree / "nowhere").symlink_to(tree / "gone")
+    (tree / "again").symlink_to(tree / "someone")
+    os.mkfifo(tree / "pipe")
+    found = write_listing(str(tree), tmp_path / "manifest")
+    assert found.objects == 13 + len(names)
+    assert sorted(found.left_out.values()) == [1, 1, 1, 1]
+    (batch,) = pyarrow.parquet.read_table(tmp_path / "manifest").combine_chunks().to_batches()
+    assert {*names} <= {*batch.column("key").to_pylist()}
+    told = examine(batch, known(store, None), ObjectStore(str(tree)), Depth.FULL).to_pylist()
+    assert {row["status"] for row in told if row["key"] in names} == {"match"}
+
+
+BAD = ["o//dd.bin", "o/../x.bin", "o/./x", "o/.", "p/two\nlines", "p/tab\tx", "q/\x7f"]
+BAD += ['p/x" contained\n\nDebug source']
+GOOD = [
+    *(f"a/{n:03}.bin" for n in range(100)),
+    "o/0",
+    "o/zz",
+    "p/ok.bin",
+    "p/z",
+    "q/ok.bin",
+    "z/last.bin",
+]
+
+
+class _Bucket(http.server.BaseHTTPRequestHandler):
+    """A bucket `models` that can be listed, a hundred keys a page."""
+
+    def do_GET(self) -> None:
+        url = urllib.parse.urlsplit(self.path)
+        asked = dict(urllib.parse.parse_qsl(url.query))
+        after = asked.get("continuation-token") or asked.get("start-after", "")
+        keys = sorted(f"deep/{key}" for key in [*BAD, *GOOD])
+        left = [key for key in keys if key > after and key.startswith(asked.get("prefix", ""))]
+        rows = "".join(
+            "<Contents><Key>" + "".join(f"&#{ord(c)};" for c in key) + "</Key><Size>5</Size>"
+            "<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>x</ETag></Contents>"
+            for key in left[:100]
+        )
+        more = f"<NextContinuationToken>{left[99]}</NextContinuationToken>" if left[100:] else ""
+        self._answer(
+            200,
+            f"<ListBucketResult><IsTruncated>{str(bool(more)).lower()}</IsTruncated>"
+            f"<KeyCount>{len(left[:100])}</KeyCount>{rows}{more}</ListBucketResult>",
+        )
+
+    def do_HEAD(self) -> None:
+        key = urllib.parse.unquote(self.path).removeprefix("/models/deep/")
+        self._answer(200 if key in GOOD else 404, "12345")
+
+    def _answer(self, status: int, body: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+        self.send_header("ETag", "x")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_a_key_that_is_no_path_costs_its_page_of_a_bucket_and_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Bucket)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "sample",
+        "AWS_SECRET_ACCESS_KEY": "sample",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_ALLOW_HTTP": "true",
+        "NO_PROXY": "*",
+    }.items():
+        monkeypatch.setenv(name, value)
+    try:
+        found = write_listing("s3://models/deep", tmp_path / "manifest")
+    finally:
+        server.shutdown()
+        server.server_close()
+    listed = pyarrow.parquet.read_table(tmp_path / "manifest").column("key").to_pylist()
+    assert {*GOOD[:101], "z/last.bin"} <= set(listed) <= set(GOOD)
+    assert len(listed) == len(set(listed)) == found.objects
+    assert found.left_out.total() >= 4
 
 
 @pytest.mark.parametrize(
@@ -113,7 +215,7 @@ def test_s3_says_what_the_folder_says(store: Store, tree: Path, tmp_path: Path, 
         put(bucket, f"deep/{key}", (tree / key).read_bytes())
     updates.put(store, updates.REMOVED)
     address = f"{s3}/deep"
-    assert write_listing(address, tmp_path / "manifest") == 13
+    assert write_listing(address, tmp_path / "manifest").objects == 13
     listed = pyarrow.parquet.read_table(tmp_path / "manifest")
     assert sorted(listed.column("key").to_pylist()) == keys_of(tree)
     index, batch = known(store, None), of_folder(tree)

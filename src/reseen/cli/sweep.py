@@ -59,13 +59,16 @@ def list_store(store: str, out: Path) -> None:
     """Write a manifest of what lies in a store: s3://, gs://, az://, file:// or a folder.
 
     It has no checksums, which no store states as the files' own: take the manifest from the hub's
-    database where that has them.
+    database where that has them. What no row can be made of is counted and ends it with 3.
     """
     from reseen.scan.sweep.listing import write_listing
 
     with about(store):
         found = write_listing(store, out)
-    note(f"{count(found, 'object')}: {out}")
+    note(f"{count(found.objects, 'object')}: {out}")
+    for reason, times in sorted(found.left_out.items()):
+        note(f"  left out, {count(times, 'time')}: {reason}")
+    finish(ExitCode.PART if found.left_out else ExitCode.DONE)
 
 
 @sweep.command("digests")

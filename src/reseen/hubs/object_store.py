@@ -17,12 +17,14 @@ import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing, InputError
 from reseen.files.source import Range
+from reseen.hubs import object_folder
 from reseen.hubs.hub import (
     Abilities,
     FilesPage,
@@ -31,11 +33,11 @@ from reseen.hubs.hub import (
     Usage,
     WantedRepositories,
 )
-from reseen.records import Artifact, DigestKind, Repository, RepoType
+from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 
 if TYPE_CHECKING:
-    from obstore.store import LocalStore, RetryConfig
     from obstore.store import ObjectStore as AnyStore
+    from obstore.store import RetryConfig
 
 T = TypeVar("T")
 
@@ -46,7 +48,9 @@ HUB = "storage"
 _RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
 _CHUNK = 8 << 20
 """Bytes that are asked for at once of a whole object: they come within the client's 30 seconds."""
-_PAGE = 1_000
+_PAGE = 100
+"""Keys that are handed on together. Of a bucket's pages it is a part: what came before a page that
+fails is handed on."""
 _ABILITIES = Abilities(
     lists=False,
     refs=False,
@@ -74,9 +78,11 @@ class ObjectStore:
         self._folder: Path | None = None
         self.address = ""
         """What tells it from other stores: without anything that lets somebody in."""
-        self._store: AnyStore | LocalStore
+        self._store: AnyStore
+        """Of what is no folder."""
+        self._prefix = ""
         try:
-            from obstore.store import LocalStore, from_url
+            from obstore.store import from_url
         except ImportError:
             raise InputError(
                 "reading object stores needs obstore, which is not installed",
@@ -96,6 +102,7 @@ class ObjectStore:
             parted = urlsplit(address)
             place = f"{parted.netloc.rpartition('@')[2]}{parted.path}".rstrip("/")
             self.address = f"{scheme}://{place}"
+            self._prefix = f"{parted.path.strip('/')}/".removeprefix("/")
             return
         if scheme not in ("", "file"):
             raise InputError(
@@ -109,7 +116,6 @@ class ObjectStore:
             )
         self._folder = folder.resolve()
         self.address = f"file://{quote(os.fsencode(self._folder))}"
-        self._store = LocalStore(prefix=self._folder)
 
     @property
     def name(self) -> str:
@@ -141,15 +147,41 @@ class ObjectStore:
     async def list_files(
         self, type: RepoType, repo: str, revision: str, ref: str | None
     ) -> AsyncIterator[FilesPage]:
-        """Every object, a thousand at a time; nothing is held. It states no digest: what a store
-        calls `ETag` is none of a file's."""
+        """Every object, a hundred at a time; nothing is held. It states no digest: what a store
+        calls `ETag` is none of a file's. A problem for what is left out: things in a folder that
+        are no files, and keys that are no paths to the client, with those before each on the
+        same page (of a thousand at S3)."""
+        if self._folder is not None:
+            found = object_folder.listed(self._folder)
+            while some := list(islice(found, _PAGE)):
+                files = tuple(artifact_at(*each) for each in some if not isinstance(each, str))
+                yield FilesPage(files, tuple(Problem(HUB, e) for e in some if isinstance(e, str)))
+            return
+        behind: str | None = None
+        while True:
+            try:
+                pages = self._store.list(offset=behind, chunk_size=_PAGE)
+                while page := await self._run(next, pages, None):
+                    self._usage.requests += 1
+                    yield FilesPage(
+                        tuple(artifact_at(str(o["path"]), int(o["size"])) for o in page)
+                    )
+                return
+            except Exception as e:  # noqa: BLE001 (each store has errors of its own)
+                bad = _bad_key(e)
+                after = None if bad is None else _behind(bad.removeprefix(self._prefix))
+                if after is None or (behind is not None and after.encode() <= behind.encode()):
+                    raise _said(e) from None
+                behind = after
+            there = await self._there(behind)
+            yield FilesPage(there, (Problem(HUB, _NO_PATHS),))
+
+    async def _there(self, key: str) -> tuple[Artifact, ...]:
+        """An object by its key, where there is one: a listing begins behind the key it is given."""
         try:
-            pages = self._store.list(chunk_size=_PAGE)
-            while page := await self._run(next, pages, None):
-                self._usage.requests += 1
-                yield FilesPage(tuple(artifact_at(str(o["path"]), int(o["size"])) for o in page))
-        except Exception as e:  # noqa: BLE001 (each store has errors of its own)
-            raise _said(e) from None
+            return (artifact_at(key, await self._run(self._size, key)),)
+        except HubMissing:
+            return ()
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Raises HubGarbage too where the object has another length than is said of it."""
@@ -157,7 +189,7 @@ class ObjectStore:
         if length <= 0:
             return b""
         self._usage.requests += 1
-        data, size = await self._run(self._get, key, wanted.start, wanted.start + length)
+        data, size = await self._run(self._get, key, wanted.start, length)
         if artifact.size is not None and artifact.size != size:
             raise HubGarbage(_OTHER_LENGTH)
         self._usage.bytes_read += len(data)
@@ -190,36 +222,72 @@ class ObjectStore:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, act, *given)
 
-    def _get(self, key: str, start: int, end: int) -> tuple[bytes, int]:
+    def _get(self, key: str, start: int, length: int) -> tuple[bytes, int]:
         """Bytes of an object, and its length. Raises HubError."""
-        from obstore import get, head
+        from obstore import get
 
         self._check(key)
+        if self._folder is not None:
+            return object_folder.read(self._folder, key, Range(start, length))
         try:
-            got = get(self._store, key, options={"range": (start, end)})
+            got = get(self._store, key, options={"range": (start, start + length)})
             return bytes(got.bytes()), int(got.meta["size"])
         except (FileNotFoundError, PermissionError) as e:
             raise _said(e) from None
         except Exception as e:  # noqa: BLE001 (each store has errors of its own)
             # No store says in one way that a range lies behind the end.
-            try:
-                size = int(head(self._store, key)["size"])
-            except Exception as again:  # noqa: BLE001
-                raise _said(again) from None
+            size = self._size(key)
             if start < size:
                 raise _said(e) from None
             return b"", size
 
-    def _check(self, key: str) -> None:
-        """Nothing outside a folder is read through a link."""
-        if self._folder is None:
-            return
+    def _size(self, key: str) -> int:
+        from obstore import head
+
         try:
-            real = Path(os.path.realpath(self._folder / key, strict=True))
-        except (OSError, ValueError):
-            return  # the store says it in its own way
-        if not real.is_relative_to(self._folder):
-            raise HubError("the key leads out of the folder; not followed")
+            return int(head(self._store, key)["size"])
+        except Exception as e:  # noqa: BLE001 (each store has errors of its own)
+            raise _said(e) from None
+
+    def _check(self, key: str) -> None:
+        """Nothing outside a folder is read."""
+        if self._folder is not None:
+            object_folder.check(self._folder, key)
+
+
+_NO_PATHS = (
+    "keys with a control character, or with an empty step, a dot or two between slashes: left out, "
+    "with those before them on the same page"
+)
+
+
+def _bad_key(error: Exception) -> str | None:
+    """The key that is no path to the client, as it says it itself (object_store's `path::Error`):
+    first in one sentence, then once more, escaped. What an uploader puts into a key can make it
+    seem longer here, but not begin otherwise."""
+    _, found, rest = str(error).partition('Path "')
+    if not found:
+        return None
+    said = rest.rpartition("\n\nDebug source")[0] or rest
+    end = max(said.rfind('" contained'), said.rfind('": Encountered'), said.rfind('" Encountered'))
+    return said[:end] if end >= 0 else None
+
+
+def _behind(key: str) -> str | None:
+    """The first key behind all those that are no paths for the same reason; None: it has none."""
+    at = 0
+    steps = key.split("/")
+    for number, step in enumerate(steps):
+        is_last = number == len(steps) - 1
+        if not step and not is_last:
+            return f"{key[:at]}0"  # which follows the slash
+        if step in (".", ".."):
+            return f"{key[:at]}{step}{' ' if is_last else '0'}"
+        for place, letter in enumerate(step):
+            if letter < " " or letter == "\x7f":
+                return f"{key[:at]}{step[:place]}{' ' if letter < ' ' else chr(0x80)}"
+        at += len(step) + 1
+    return None
 
 
 _OTHER_LENGTH = "the object has another length than is said of it"
@@ -236,7 +304,7 @@ def _said(error: Exception) -> HubError:
         case FileNotFoundError():
             return HubMissing("there is no such object")
         case theirs.InvalidPathError() | ValueError():
-            return HubError("the key is no path that the store knows")
+            return HubError(object_folder.NO_PATH)
         case _ if isinstance(error, refused):
             # Of this object: others may be read.
             return HubError(

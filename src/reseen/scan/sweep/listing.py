@@ -7,6 +7,8 @@ object, in groups of rows that later readers can begin at.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reseen.errors import InputError
@@ -17,14 +19,23 @@ from reseen.store.private_files import private
 _GROUP = 100_000
 
 
-def write_listing(store: str, out: Path) -> int:
-    """Write it, for its owner alone; how many objects. Raises InputError and HubError."""
+@dataclass(slots=True)
+class StoreListed:
+    """What came of a listing."""
+
+    objects: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    """By the reason: what no row could be made of."""
+
+
+def write_listing(store: str, out: Path) -> StoreListed:
+    """Write it, for its owner alone. Raises InputError and HubError."""
     opened = ObjectStore(store)
     with private(out) as path:
         return asyncio.run(_write(opened, path))
 
 
-async def _write(store: ObjectStore, path: Path) -> int:
+async def _write(store: ObjectStore, path: Path) -> StoreListed:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -34,7 +45,7 @@ async def _write(store: ObjectStore, path: Path) -> int:
             remedy="pip install 'reseen[sweep]'",
         ) from None
     schema = pyarrow.schema([("key", pyarrow.string()), ("size", pyarrow.int64())])
-    count, held = 0, list[Artifact]()
+    listed, held = StoreListed(), list[Artifact]()
     with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
 
         def put() -> None:
@@ -44,8 +55,9 @@ async def _write(store: ObjectStore, path: Path) -> int:
 
         async for page in store.list_files(RepoType.MODEL, "", "", None):
             held += page.artifacts
-            count += len(page.artifacts)
+            listed.objects += len(page.artifacts)
+            listed.left_out.update(each.reason for each in page.problems)
             if len(held) >= _GROUP:
                 put()
         put()
-    return count
+    return listed
