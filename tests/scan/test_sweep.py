@@ -175,10 +175,51 @@ def test_a_false_checksum_is_no_match_once_it_is_read(store: Store, tree: Path) 
     batch = rows(("someone/test/stranger.bin", size, sha256))
     index = known(store, None)
     told = examine(batch, index, ObjectStore(str(tree)), Depth.FULL).to_pylist()[0]
+    unstated = rows(("someone/test/stranger.bin", size, None))
+    plain = examine(unstated, index, ObjectStore(str(tree)), Depth.FULL).to_pylist()[0]
     assert told["removal"] is None
-    assert told["status"] == "clear"
+    assert told["status"] == plain["status"] != "match"
     assert "false" in told["reason"]
     assert told["sha256"] == hashlib.sha256(OTHER).hexdigest()
+
+
+def test_a_false_checksum_does_not_hide_that_a_file_was_not_judged(
+    store: Store, tree: Path
+) -> None:
+    fill(store)
+    data = b"weights of no form" * 2000
+    (tree / "odd.safetensors").write_bytes(data)
+    index, at = known(store, None), ObjectStore(str(tree))
+    told = [
+        examine(rows(("odd.safetensors", len(data), sum)), index, at, Depth.FULL).to_pylist()[0]
+        for sum in (None, hashlib.sha256(updates.REMOVED).digest())
+    ]
+    assert told[0]["status"] == told[1]["status"] != "clear"
+    assert told[1]["reason"] == (
+        f"{told[0]['reason']}; every byte was read: the manifest's checksum is false"
+    )
+
+
+@pytest.mark.parametrize("depth", Depth)
+def test_a_known_checksum_names_its_removal_whatever_is_beside_it(
+    store: Store, tree: Path, depth: Depth
+) -> None:
+    one, _ = fill(store)
+    sha256 = hashlib.sha256(updates.REMOVED).hexdigest()
+    columns = {
+        "key": ["someone/test/LORA", "someone/test/exact.bin"],
+        "size": pyarrow.array([None, len(FILE)], pyarrow.int64()),
+        "sha256": [sha256, sha256],
+        "xet": [None, "zz"],
+    }
+    batch = pyarrow.RecordBatch.from_pydict(columns)
+    for row in examine(batch, known(store, None), ObjectStore(str(tree)), depth).to_pylist():
+        if depth is Depth.FULL:
+            assert row["status"] == "unread"
+        if row["key"].endswith("LORA"):
+            assert (row["removal"], row["rung"]) == (one, "declared")
+            assert row["status"] == ("unread" if depth is Depth.FULL else "match")
+            assert row["found"] is not None
 
 
 class Failing(ObjectStore):

@@ -431,6 +431,11 @@ def test_a_manifest_that_is_none_is_refused_in_a_sentence(tmp_path: Path, name: 
     assert "k" * 50 not in str(raised.value)
 
 
+def test_a_key_may_be_any_word(tmp_path: Path) -> None:
+    (tmp_path / "m").write_text("key,size,sha256\nNA,5,\nnull,6,\nNaN,7,\n")
+    assert look_through(tmp_path / "m").rows == 3
+
+
 def test_a_manifest_may_be_csv_or_parquet_in_groups_of_any_size(
     asked: SweepAsked, tmp_path: Path
 ) -> None:

@@ -42,7 +42,7 @@ _STATUS = {
     "match": "with a removal",
     "clear": "without",
     "by-digests": "judged by their digests alone",
-    "not-judged": "not judged: damaged, or of a form that is not read",
+    "not-judged": "not judged: damaged, or Reseen failed on it",
     "unread": "not read, or not as far as was asked",
 }
 

@@ -43,7 +43,7 @@ class RowStatus(StrEnum):
     BY_DIGESTS = "by-digests"
     """No removal by its digests, and its weights were not judged, for the reason that is given."""
     NOT_JUDGED = "not-judged"
-    """It is damaged, or Reseen failed on it."""
+    """It is damaged, or Reseen failed on it. (Of a form that is not read: judged by digests.)"""
     UNREAD = "unread"
     """It could not be read, or not as far as was asked, for the reason that is given. What is known
     of it all the same stands in the row."""
@@ -70,23 +70,28 @@ def rows_of(batch: pyarrow.RecordBatch) -> list[ManifestRow]:
 
 def _manifest_row(key: object, size: object, sha256: object, xet: object) -> ManifestRow:
     length = size if isinstance(size, int) and size >= 0 else None
-    try:
-        artifact = artifact_at(str(key), length, _checksum(sha256), _checksum(xet))
-    except ValueError:
-        wrong = "its checksum in the manifest is none: 64 hex digits were due"
-        return ManifestRow(artifact_at(str(key), length), wrong)
-    if length is None:
-        return ManifestRow(artifact, "the manifest gives no size that a file can have")
-    return ManifestRow(artifact)
+    sums = [_checksum(sha256), _checksum(xet)]
+    trouble = None
+    if _NONE in sums:
+        trouble = "its checksum in the manifest is none: 64 hex digits were due"
+    elif length is None:
+        trouble = "the manifest gives no size that a file can have"
+    # What is good of the row stands: a removal's SHA-256 is one whatever is beside it.
+    return ManifestRow(artifact_at(str(key), length, *(each or None for each in sums)), trouble)
+
+
+_NONE = b""
+"""Instead of a checksum that is none."""
 
 
 def _checksum(value: object) -> bytes | None:
     if value is None or value == "" or value == b"":
         return None
-    made = bytes.fromhex(value.strip()) if isinstance(value, str) else value
-    if not isinstance(made, bytes) or len(made) != 32:
-        raise ValueError
-    return made
+    try:
+        made = bytes.fromhex(value.strip()) if isinstance(value, str) else value
+    except ValueError:
+        return _NONE
+    return made if isinstance(made, bytes) and len(made) == 32 else _NONE
 
 
 def told_of_all(batch: pyarrow.RecordBatch, status: RowStatus, reason: str) -> pyarrow.RecordBatch:

@@ -111,18 +111,19 @@ class Examiner:
         return done
 
     async def _one(self, row: ManifestRow) -> dict[str, Any]:
-        if row.trouble is not None:
-            return row_of(row.artifact, RowStatus.UNREAD, row.trouble)
         budget = Budget(_PER_FILE, Allowance(_PER_FILE))
         context = ReadContext(self._store, self._known, _OPTIONS[self._depth], budget)
         what = NOT_READ
         try:
             with bulkhead():
                 matches = self._known.match(row.artifact)
-                if self._reads_it(row.artifact, matches):
+                if row.trouble is None and self._reads_it(row.artifact, matches):
                     what = await read_through(context, row.artifact, matches)
                     await self._heard(what)
-                return self._told(self._found(row.artifact, matches, what), budget.total)
+                enough = bool(matches) and self._depth is not Depth.FULL
+                trouble = None if enough else row.trouble
+                found = self._found(row.artifact, matches, what)
+                return self._told(found, budget.total, trouble)
         except FileError as e:
             return {
                 **row_of(row.artifact, RowStatus.NOT_JUDGED, str(e)),
@@ -149,12 +150,17 @@ class Examiner:
         whole = conclude(artifact, matches, self._known, what)
         return [(whole, what), *archived.results(artifact, what.members, self._known)]
 
-    def _told(self, every: list[tuple[ArtifactResult, ReadResult]], read: int) -> dict[str, Any]:
+    def _told(
+        self, every: list[tuple[ArtifactResult, ReadResult]], read: int, trouble: str | None
+    ) -> dict[str, Any]:
+        """The row. `trouble`: why nothing of the file could be read."""
         found = [one for one, _ in every]
         artifact, what = found[0].artifact, every[0][1]
         best = max((m for one in found for m in _standing(one)), key=_strength, default=None)
         said = (self._status(one.artifact, each) for one, each in every)
         status, reason = max(said, key=lambda each: _WORST.index(each[0]))
+        if trouble is not None:
+            status, reason = RowStatus.UNREAD, trouble
         if best is not None and status is not RowStatus.UNREAD:
             status, reason = RowStatus.MATCH, None
         row = row_of(artifact, status, reason)
@@ -176,8 +182,13 @@ class Examiner:
 
     def _status(self, artifact: Artifact, what: ReadResult) -> tuple[RowStatus, str | None]:
         """What is said of a row in which no removal stands, or beside one."""
+        status, reason = self._state(artifact, what)
         if what.confirmed is Confirmed.CONTRADICTED:
-            return RowStatus.CLEAR, "every byte was read: the manifest's checksum is false"
+            false = "every byte was read: the manifest's checksum is false"
+            reason = false if reason is None else f"{reason}; {false}"
+        return status, reason
+
+    def _state(self, artifact: Artifact, what: ReadResult) -> tuple[RowStatus, str | None]:
         if what.problem is not None:
             return RowStatus.UNREAD, what.problem.reason
         if what.unread is not None or what.skipped is not None:

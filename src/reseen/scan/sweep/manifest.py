@@ -216,7 +216,7 @@ def _csv(path: Path, only: list[str] | None) -> Iterator[tuple[int, pyarrow.Reco
     from pyarrow import csv
 
     types = {name: pyarrow.string() for name in ("key", *OPTIONAL)} | {"size": pyarrow.int64()}
-    options = csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+    options = csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
     with csv.open_csv(os.fspath(path), convert_options=options) as file:
         _check_columns(file.schema.names, {})
         at = 0
