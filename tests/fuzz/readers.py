@@ -22,6 +22,7 @@ from tests.fuzz import (
     places,
     report_forms,
     signing_in,
+    sweeps,
     tensor_files,
     workbooks,
 )
@@ -47,6 +48,7 @@ FAMILIES = (
     signing_in,
     report_forms,
     places,
+    sweeps,
 )
 
 READERS: Mapping[str, FuzzedReader] = {

@@ -59,6 +59,7 @@ TAKES_APART = {
 }
 
 OWN: dict[str, str] = {
+    "scan/sweep/taken.py": "which parts were taken, as Reseen wrote it into the store",
     "match/folding.py": "an index in memory, made of rows or of a saved one that was read",
     "match/saved_columns.py": "arrays of a saved index, whose every byte was verified",
     "observed/evidence.py": "figures that Reseen wrote into the store",

@@ -164,6 +164,7 @@ def _opened(
         for at, batch in opened:
             if batch.nbytes > _LARGEST_BATCH:
                 raise InputError("the manifest asks for too much memory")
+            batch.validate(full=True)  # a Parquet file can hold texts that are none
             yield at, batch
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
         raise InputError(
@@ -192,6 +193,8 @@ def _parquet(
         for batch in file.iter_batches(batch_size=_BATCH, row_groups=groups, columns=only):
             yield at, _spelled_out(batch)
             at += batch.num_rows
+        if at != file.metadata.num_rows:
+            raise ValueError("it says that it has other rows than it has")
 
 
 def _spelled_out(batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
