@@ -32,7 +32,7 @@ from reseen.scan.sweep import parts, taken
 from reseen.scan.sweep.examiner import Depth
 from reseen.scan.sweep.manifest import look_through
 from reseen.scan.sweep.processes import SweepSource, _begin
-from reseen.scan.sweep.run import SweepAsked, SweepWork, run
+from reseen.scan.sweep.run import SweepAsked, SweepWork, Swept, run
 from reseen.scan.sweep.taken import KeyPlaces, SweepTaken
 from reseen.store.database import Store
 
@@ -132,7 +132,7 @@ import sys
 from pathlib import Path
 from reseen.scan.sweep.examiner import Depth
 from reseen.scan.sweep.processes import SweepSource
-from reseen.scan.sweep.run import SweepAsked, SweepWork, run
+from reseen.scan.sweep.run import SweepAsked, SweepWork, Swept, run
 manifest, index, key, store, out = sys.argv[1:6]
 if __name__ == "__main__":
     source = SweepSource(Path(index), bytes.fromhex(key), store, Path(out))
@@ -429,6 +429,34 @@ def test_a_manifest_that_is_none_is_refused_in_a_sentence(tmp_path: Path, name: 
         look_through(path)
     assert "\n" not in str(raised.value)
     assert "k" * 50 not in str(raised.value)
+
+
+def test_a_manifest_that_is_changed_under_way_stops_the_run_in_a_sentence(
+    asked: SweepAsked,
+) -> None:
+    table = pyarrow.parquet.read_table(asked.manifest)
+
+    def change(done: Swept, rows: int) -> None:
+        if done.new == 2:
+            pyarrow.parquet.write_table(table.slice(0, 5), asked.manifest)
+
+    with pytest.raises(InputError):
+        run(asked, change)
+    assert len(list(asked.source.out.glob("part-*.json"))) == 2
+
+
+def test_a_manifest_that_is_replaced_under_way_is_noticed(asked: SweepAsked) -> None:
+    table = pyarrow.parquet.read_table(asked.manifest)
+    keys = [f"other/{n}" for n in range(table.num_rows)]
+    other = asked.manifest.with_name("new")
+    pyarrow.parquet.write_table(table.set_column(0, "key", pyarrow.array(keys)), other)
+
+    def replaced(done: Swept, rows: int) -> None:
+        if done.new == 2 and other.exists():
+            other.replace(asked.manifest)
+
+    with pytest.raises(InputError, match="was changed"):
+        run(asked, replaced)
 
 
 def test_a_key_may_be_any_word(tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def look_through(path: Path, known: Manifest | None = None) -> Manifest:
     return Manifest(path, _check_keys(path), digest)
 
 
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """What a file that is changed or replaced changes; None: it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def batches(manifest: Path, rows: int, first: int, last: int) -> Iterator[pyarrow.RecordBatch]:
     """The rows from `first` up to `last` (without it), `rows` at a time. Raises InputError."""
     import pyarrow

@@ -95,6 +95,7 @@ def run(asked: SweepAsked, report: SweepReport | None = None) -> Swept:
     mac = saved.mac_of(source.index)
     known = RegistryIndex.open(source.index, source.key, mac=mac)
     address = ObjectStore(source.store).address
+    stamp = manifests.stamp(asked.manifest)
     sweep = _begun(asked, known, mac, address)
     first, last = _shard(sweep, *asked.work.shard)
     done = Swept(parts=last - first)
@@ -107,7 +108,7 @@ def run(asked: SweepAsked, report: SweepReport | None = None) -> Swept:
         else:
             done.add(mark, new=False)
     _tell(report, done, rows)
-    for part, table in _examined(asked, mac, _wanted(asked.manifest, sweep, missing)):
+    for part, table in _examined(asked, mac, _wanted(asked.manifest, stamp, sweep, missing)):
         done.add(parts.write(source.out, source.key, sweep, part, table), new=True)
         _tell(report, done, rows)
     return done
@@ -143,16 +144,24 @@ def _shard(sweep: Sweep, number: int, count: int) -> tuple[int, int]:
 
 
 def _wanted(
-    manifest: Path, sweep: Sweep, missing: list[int]
+    manifest: Path, stamp: tuple[int, ...] | None, sweep: Sweep, missing: list[int]
 ) -> Iterator[tuple[int, pyarrow.RecordBatch]]:
-    """The rows of parts, those that follow one another in one pass."""
+    """The rows of parts, those that follow one another in one pass. Raises InputError where the
+    manifest is not the one that was looked through any more (`stamp`)."""
     while missing:
         count = 1
         while count < len(missing) and missing[count] == missing[0] + count:
             count += 1
         first, last = sweep.bounds(missing[0])[0], sweep.bounds(missing[count - 1])[1]
         rows = manifests.batches(manifest, sweep.part_rows, first, last)
-        yield from zip(missing[:count], rows, strict=True)
+        for part in missing[:count]:
+            batch = next(rows, None)
+            if batch is None or manifests.stamp(manifest) != stamp:
+                raise InputError(
+                    "the manifest was changed while it was swept",
+                    remedy="Sweep the new one into a new folder.",
+                )
+            yield part, batch
         missing = missing[count:]
 
 
