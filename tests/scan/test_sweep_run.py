@@ -32,7 +32,7 @@ from reseen.scan.sweep import parts, taken
 from reseen.scan.sweep.examiner import Depth
 from reseen.scan.sweep.manifest import look_through
 from reseen.scan.sweep.processes import SweepSource, _begin
-from reseen.scan.sweep.run import SweepAsked, SweepWork, Swept, run
+from reseen.scan.sweep.run import SweepAsked, SweepWork, Swept, default_jobs, run
 from reseen.scan.sweep.taken import KeyPlaces, SweepTaken
 from reseen.store.database import Store
 
@@ -132,7 +132,7 @@ import sys
 from pathlib import Path
 from reseen.scan.sweep.examiner import Depth
 from reseen.scan.sweep.processes import SweepSource
-from reseen.scan.sweep.run import SweepAsked, SweepWork, Swept, run
+from reseen.scan.sweep.run import SweepAsked, SweepWork, Swept, default_jobs, run
 manifest, index, key, store, out = sys.argv[1:6]
 if __name__ == "__main__":
     source = SweepSource(Path(index), bytes.fromhex(key), store, Path(out))
@@ -404,6 +404,10 @@ MANIFESTS: dict[str, tuple[object, str]] = {
     "the same key": ("key,size\na,5\nb,6\na,5\n", "rows 1 and 3"),
     "a row without a key": ("key,size\na,5\n,6\n", "row 2 .* no key"),
     "a key without end": (f"key,size\na,5\n{'k' * 5000},6\n", "row 2 .* too long"),
+    "a key of more bytes than letters": (
+        "key,size\na,5\n" + "\u00e9" * 3000 + ",6\n",
+        "row 2 .* long",
+    ),
     "nothing": ("", "neither Parquet nor CSV"),
     "no rows": ("key,size\n", "no rows"),
     "ragged rows": ("key,size\na,5,6,7\n", "neither Parquet nor CSV"),
@@ -457,6 +461,11 @@ def test_a_manifest_that_is_replaced_under_way_is_noticed(asked: SweepAsked) -> 
 
     with pytest.raises(InputError, match="was changed"):
         run(asked, replaced)
+
+
+def test_by_default_no_run_dies_on_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert default_jobs() == 2
 
 
 def test_a_key_may_be_any_word(tmp_path: Path) -> None:

@@ -105,7 +105,11 @@ def _work_options(command: Any) -> Any:
     return as_value(
         "work",
         _work,
-        click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core."),
+        click.option(
+            "--jobs",
+            type=click.IntRange(1, 256),
+            help="Processes. Default: one a core, at least 2.",
+        ),
         click.option(
             "--reads",
             type=click.IntRange(1, 1024),

@@ -116,7 +116,7 @@ def _check_keys(path: Path) -> int:
         for number, key in enumerate(keys, at + 1):
             if not key:
                 raise InputError(f"row {number:,} of the manifest has no key", remedy=_LIKE)
-            if len(key) > LONGEST_KEY:
+            if 4 * len(key) > LONGEST_KEY and len(key.encode()) > LONGEST_KEY:
                 raise InputError(f"row {number:,} of the manifest has a key that is too long")
         seen.extend(map(hash, keys))
     if not seen:

@@ -182,5 +182,5 @@ def _examined(
 
 
 def default_jobs() -> int:
-    """One process a core."""
-    return os.cpu_count() or 1
+    """One process a core, and never this one alone: a file on which it died would end each run."""
+    return max(os.cpu_count() or 1, 2)
