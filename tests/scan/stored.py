@@ -11,6 +11,10 @@ import pyarrow
 from tests.match import embedded, updates
 from tests.match.made import adapter, safetensors
 
+from reseen.hubs.object_store import ObjectStore
+from reseen.match.registry_index import RegistryIndex
+from reseen.scan.sweep.examiner import Depth, Examiner
+
 FILE = safetensors(adapter(7), {"made by": "a test"})
 EDITED = safetensors(adapter(7), {"title": "Test model"})
 OTHER = safetensors(adapter(8))
@@ -60,3 +64,10 @@ def of_folder(root: Path, *, checksums: bool = False) -> pyarrow.RecordBatch:
         sha256 = hashlib.sha256(data).digest() if checksums else None
         found.append((str(path.relative_to(root)), len(data), sha256))
     return rows(*found)
+
+
+def examine(
+    batch: pyarrow.RecordBatch, index: RegistryIndex, store: ObjectStore, depth: Depth
+) -> pyarrow.RecordBatch:
+    """One batch of a manifest, by an examiner of its own."""
+    return Examiner(index, store, depth)(batch)

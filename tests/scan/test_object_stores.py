@@ -20,12 +20,12 @@ import pyarrow.parquet
 import pytest
 from tests.match import updates
 from tests.match.made import known
-from tests.scan.stored import make_tree, of_folder
+from tests.scan.stored import examine, make_tree, of_folder
 
 from reseen.errors import HubBusy, InputError
 from reseen.files.source import Range
 from reseen.hubs.object_store import ObjectStore, artifact_at
-from reseen.scan.sweep.examiner import Depth, examine
+from reseen.scan.sweep.examiner import Depth
 from reseen.scan.sweep.listing import StoreListed, write_listing
 from reseen.store.database import Store
 

@@ -13,7 +13,7 @@ import pyarrow
 import pytest
 from tests.match import updates
 from tests.match.made import KEYRING, fully_known, known, listed, remove
-from tests.scan.stored import FILE, OTHER, make_tree, of_folder, rows
+from tests.scan.stored import FILE, OTHER, examine, make_tree, of_folder, rows
 
 from reseen.errors import HubBusy, HubError
 from reseen.files.source import Range
@@ -24,7 +24,7 @@ from reseen.records import Artifact, RemovalClass, archive_path
 from reseen.scan.folder import scan_folder
 from reseen.scan.sweep import carried
 from reseen.scan.sweep.columns import COLUMNS
-from reseen.scan.sweep.examiner import Depth, examine
+from reseen.scan.sweep.examiner import Depth
 from reseen.store.database import Store
 
 Table = list[tuple[Any, ...]]

@@ -216,13 +216,6 @@ class Examiner:
         return RowStatus.CLEAR, None
 
 
-def examine(
-    batch: pyarrow.RecordBatch, index: RegistryIndex, store: ObjectStore, depth: Depth
-) -> pyarrow.RecordBatch:
-    """One batch of a manifest: as `Examiner`, which opens nothing twice."""
-    return Examiner(index, store, depth)(batch)
-
-
 def _standing(one: ArtifactResult) -> list[Match]:
     """Its matches, without what reading proved false."""
     if one.confirmed is not Confirmed.CONTRADICTED:
