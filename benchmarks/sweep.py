@@ -39,7 +39,7 @@ from benchmarks.declared import fill, sha256_of
 from reseen.hubs.object_store import ObjectStore
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import RemovedFile
-from reseen.scan.sweep.examiner import Depth, examine
+from reseen.scan.sweep.examiner import Depth, Examiner
 from reseen.scan.sweep.manifest import look_through
 from reseen.scan.sweep.processes import SweepSource
 from reseen.scan.sweep.run import SweepAsked, SweepWork, run
@@ -148,7 +148,7 @@ def share(folder: Path, model: str, files: int) -> dict[str, Any]:
     batch = pyarrow.RecordBatch.from_pydict({"key": keys, "size": sizes})
     known = RegistryIndex.open(folder / "index", KEY)
     started, processor = time.perf_counter(), time.process_time()
-    rows = examine(batch, known, store_read, Depth.HEADER).to_pylist()
+    rows = Examiner(known, store_read, Depth.HEADER)(batch).to_pylist()
     took, spent = time.perf_counter() - started, time.process_time() - processor
     assert {row["status"] for row in rows} == {"clear"}, rows
     read = sum(row["bytes_read"] for row in rows) / sum(sizes)
@@ -168,7 +168,7 @@ def share(folder: Path, model: str, files: int) -> dict[str, Any]:
 _START = """
 import sys
 from pathlib import Path
-from reseen.scan.sweep.examiner import Depth, examine
+from reseen.scan.sweep.examiner import Depth
 from reseen.scan.sweep.processes import SweepSource
 from reseen.scan.sweep.run import SweepAsked, SweepWork, run
 manifest, index, key, out = sys.argv[1:5]
