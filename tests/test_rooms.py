@@ -68,6 +68,12 @@ NUMBERS = {"files", "updates", "fingerprints", "match", "gate", "api"}
 """Rooms that may import numpy: those that read tensors."""
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """A file of ours, taken apart once for all tests here."""
+    return ast.parse(path.read_text())
+
+
 def _modules() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 
@@ -85,7 +91,7 @@ def _room(path: Path) -> str:
 def _imports(path: Path) -> set[str]:
     found: set[str] = set()
     package = ["reseen", *path.relative_to(SOURCE).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -127,7 +133,7 @@ def test_no_import_circles_between_modules() -> None:
     graph: dict[str, set[str]] = {}
     for name, path in names.items():
         found = set()
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reseen"):
                 assert node.module
                 for alias in node.names:
@@ -152,7 +158,7 @@ def test_no_import_circles_between_modules() -> None:
 def test_no_class_name_is_given_twice() -> None:
     found: defaultdict[str, list[str]] = defaultdict(list)
     for path in _modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ClassDef):
                 found[node.name].append(f"{path.relative_to(SOURCE)}:{node.lineno}")
     assert not {name: places for name, places in found.items() if len(places) > 1}
@@ -170,7 +176,7 @@ def test_no_test_file_has_the_name_of_another() -> None:
 def test_no_parameter_list_is_over_seven() -> None:
     long: dict[str, int] = {}
     for path in _modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 a = node.args
                 given = [*a.posonlyargs, *a.args, *a.kwonlyargs]
@@ -185,7 +191,7 @@ SAYS_NOTHING = {"besides", "told", "came", "some", "whole"}
 
 def test_no_parameter_has_a_name_that_says_nothing() -> None:
     for path in _modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 a = node.args
                 names = {one.arg for one in [*a.posonlyargs, *a.args, *a.kwonlyargs]}
@@ -208,7 +214,7 @@ FACES = {"cli", "web", "api"}
 
 def _uses(path: Path) -> set[tuple[str, str]]:
     """(module, name) of everything that a file imports from a module of ours, or takes of one."""
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     found: set[tuple[str, str]] = set()
     modules: dict[str, str] = {}
     for node in ast.walk(tree):
@@ -247,7 +253,7 @@ def _writers() -> frozenset[str]:
     for path in _modules():
         if _room(path) in FACES:
             continue
-        module, tree = _name(path), ast.parse(path.read_text())
+        module, tree = _name(path), tree_of(path)
         lines = [call.lineno for call, _ in _writes(path)]
         imported = {
             alias.asname or alias.name: f"{node.module}.{alias.name}"
@@ -297,7 +303,7 @@ def test_a_face_changes_things_by_operations_only(path: Path) -> None:
 )
 def test_a_face_begins_no_transaction_that_writes(path: Path) -> None:
     """Whatever it would write there, no function of `operations` would be the act."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert not called.endswith("store.write"), f"line {node.lineno}: call reseen.operations"
@@ -469,7 +475,7 @@ def _other_names(tree: ast.AST) -> dict[str, set[str]]:
 
 def _writes(path: Path) -> list[tuple[ast.Call, set[str]]]:
     """Each call that writes, with the tables it is handed."""
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     others, tables = _other_names(tree), _tables(path)
     from_store = {
         alias.asname or alias.name
