@@ -10,20 +10,23 @@ from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
-from replica.faults import Fault, Kind
 from replica.server import Replica
 from replica.world import World
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tests.operations.working import until, worker_at, working
 from tests.scan.walking import fill as fill_registry
 from tests.web.visitors import Visitor
 
 from reseen.errors import InputError
+from reseen.observed.known_commits import repositories_by_pk
 from reseen.operations import jobs, schedules
 from reseen.operations.jobs import JobKind
+from reseen.records import Problem
 from reseen.review.roles import Role
+from reseen.scan import scan_rows
+from reseen.scan.target import Confirm
 from reseen.settings import HubSettings
-from reseen.store import service_schema
+from reseen.store import schema, service_schema
 from reseen.store.database import Store, now
 from reseen.web import typed_lines
 from reseen.web.app import make_app
@@ -100,30 +103,37 @@ def test_what_could_not_be_looked_at_is_looked_at_again_by_a_button(
     lead = visit(Role.LEAD)
     path = started(lead, accounts="account-01", confirm="full")
     with working(worker_at(service.store, service.keyring, service.settings, replica)):
-        with replica.faults.during(Fault(Kind.GARBAGE, route="tree")):
-            until(lambda: 'http-equiv="refresh"' not in lead.get(path).text)
-        broken = lead.get(path).text
-        assert "Nothing new was found" in broken
-        count = re.search(r"<button>Look at these (\d+) repositories again</button>", broken)
-        assert count is not None
-        assert "repositories again" not in visit(Role.REVIEWER).get(path).text
-
-        answer = lead.post(f"{path}/again")
-        assert answer.status_code == 303
-        again = answer.headers["location"]
-        assert again.endswith("?done=asked")
-        assert lead.post(f"{path}/again").headers["location"].startswith(again.split("?")[0])
-        until(lambda: 'http-equiv="refresh"' not in lead.get(again).text)
-    mended = lead.get(again).text
-    assert f"{count[1]} repositories" in mended
-    assert 'href="/cases/' in mended
-    with service.store.read() as connection:
-        job = jobs.look_by_id(connection, again.split("?")[0].removeprefix("/scans/"))
-    assert job.what["confirm"] == "full", "as far as the first was asked to look"
-    assert "again</button>" not in mended
-    nothing = lead.post(f"{again.split('?')[0]}/again")
+        until(lambda: 'http-equiv="refresh"' not in lead.get(path).text)
+    assert "again</button>" not in lead.get(path).text
+    nothing = lead.post(f"{path}/again")
     assert nothing.status_code == 409
     assert "No repository of this scan is left to look at again" in nothing.text
+
+    with service.store.write() as connection:
+        job = jobs.look_by_id(connection, path.removeprefix("/scans/"))
+        assert job.scan_pk is not None
+        pks = connection.scalars(
+            select(schema.repositories.c.pk).order_by(schema.repositories.c.pk)
+        )
+        some = list(pks)[:2]
+        for pk in some:  # a repository may have several
+            trouble = Problem("account-01/x", "the hub breaks off")
+            scan_rows.note(connection, job.scan_pk, pk, [trouble, trouble], now())
+        named = repositories_by_pk(connection, some)
+    assert "<button>Look at these 2 repositories again</button>" in lead.get(path).text
+    assert "repositories again" not in visit(Role.REVIEWER).get(path).text
+
+    answer = lead.post(f"{path}/again")
+    assert answer.status_code == 303
+    again = answer.headers["location"]
+    assert again.endswith("?done=asked")
+    assert lead.post(f"{path}/again").headers["location"] == again.replace("asked", "there")
+    with service.store.read() as connection:
+        asked = jobs.look_by_id(connection, again.split("?")[0].removeprefix("/scans/"))
+    target, options = jobs.target_of(asked.what)
+    assert set(target.names) == {each.id for each in named.values()}
+    assert options.confirm is Confirm.FULL, "as far as the first was asked to look"
+    assert lead.post(f"{again.split('?')[0]}/again").status_code == 409, "it has not ended"
 
 
 def fill(store: Store, world: World) -> None:
