@@ -456,7 +456,8 @@ def _declares(claim: Claim, place: Standing, shown: bytes | None) -> Found | Non
     """By what the hub states."""
     sha256 = claim.whole.get("sha256")
     if shown is not None:
-        by_xet = sha256 is None and claim.whole.get(XET) == _stated_xet(place)
+        xet = None if sha256 is not None else _stated_xet(place)
+        by_xet = xet is not None and claim.whole.get(XET) == xet
         return Found.DECLARED if by_xet or sha256 == shown else None
     if not place.lfs:
         stated = place.hub == HUB and claim.whole.get("git blob", b"").hex() == place.oid
