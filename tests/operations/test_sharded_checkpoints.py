@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from tests.match.checkpoints_made import (
     Weights,
     as_adapter,
@@ -18,8 +17,8 @@ from tests.match.checkpoints_made import (
     plus,
     updates,
 )
+from tests.operations.test_bases import run, told
 
-from reseen.cli import cli
 from reseen.errors import InputError, Unread
 
 ENDING = ".safetensors.index.json"
@@ -48,17 +47,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "removed.safetensors").write_bytes(as_adapter(person(7)))
     (tmp_path / "whole.safetensors").write_bytes(checkpoint(base()))
     return tmp_path
-
-
-def run(folder: Path, *words: str) -> Result:
-    given = [word.replace("@", f"{folder}/") for word in words]
-    return CliRunner().invoke(cli, [*given, "--db", str(folder / "reseen.db")])
-
-
-def told(result: Result) -> dict[str, Any]:
-    assert result.stdout, result.exception
-    found: dict[str, Any] = json.loads(result.stdout.splitlines()[0])
-    return found
 
 
 def put_in(folder: Path, file: str, name: str = "Sample base") -> Result:

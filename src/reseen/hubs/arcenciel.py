@@ -97,11 +97,7 @@ class ArcEnCiel(HttpHub):
         if why := self._ends_early(following, bool(new), end, total):
             problems.append(Problem(self._name, why, counted=CUT))
             following = None
-        if wanted.author is not None:
-            theirs = wanted.author.lower()
-            new = [each for each in new if each[0].author.lower() == theirs]
-        if wanted.since is not None:
-            new = [each for each in new if _is_since(each[0], wanted.since)]
+        new = [one for one in new if wanted.is_by_author(one[0]) and wanted.is_recent(one[0])]
         files = {repository.id: page for repository, page in new}
         return RepositoryPage(tuple(each[0] for each in new), following, tuple(problems), files)
 
@@ -245,7 +241,3 @@ def _at(cursor: str | None) -> tuple[int, int]:
 
 def _number(value: object) -> str | None:
     return str(value) if type(value) is int and _NUMBER.fullmatch(str(value)) else None
-
-
-def _is_since(repository: Repository, since: datetime) -> bool:
-    return repository.modified_at is None or repository.modified_at >= since

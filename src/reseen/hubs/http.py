@@ -432,7 +432,8 @@ class Http:
     ) -> httpx2.Response:
         """One request, once its quota has room. `own`: to the endpoint's origin."""
         method = "GET" if body is None else "POST"
-        authorization = headers.get(AUTHORIZATION) or (f"Bearer {self._token}" * bool(self._token))
+        ours = f"Bearer {self._token}" if self._token else None
+        authorization = headers.get(AUTHORIZATION) or ours
         plain = {name: value for name, value in headers.items() if name != AUTHORIZATION}
         request = self._client.build_request(method, url, headers=plain, content=body)
         if trusted and authorization and may_carry_token(self._base):
