@@ -56,10 +56,11 @@ def sweep() -> None:
 @click.argument("store", metavar="URL")
 @click.option("--out", type=_DIR, required=True, help="The manifest to write, as Parquet.")
 def list_store(store: str, out: Path) -> None:
-    """Write a manifest of what lies in a store: s3://, gs://, az://, file:// or a folder.
+    """Write a manifest of what lies in a store.
 
-    It has no checksums, which no store states as the files' own: take the manifest from the hub's
-    database where that has them. What no row can be made of is counted and ends it with 3.
+    URL is s3://, gs://, az:// or file://, or a folder. The manifest has no checksums, which no
+    store states as the files' own: take it from the hub's database where that has them. What no row
+    can be made of is counted and ends it with 3.
     """
     from reseen.scan.sweep.listing import write_listing
 
@@ -75,10 +76,11 @@ def list_store(store: str, out: Path) -> None:
 @click.option("--out", type=_DIR, required=True, help="The CSV to write; yours alone (0600).")
 @db_option
 def write_digests(out: Path, db: str | None) -> None:
-    """Write the registry's SHA-256s, for a join with those that a hub's own database has.
+    """Write the registry's SHA-256s as a table, for a join.
 
-    Two columns, sha256 and removal, and no name. Digests of the class that is never read are not
-    in it. This is recorded in the audit log as an export of digests.
+    It is joined with those that a hub's own database has. Two columns, sha256 and removal, and no
+    name. Digests of the class that is never read are not in it. This is recorded in the audit log
+    as an export of digests.
     """
     from reseen.operations import exports
 
@@ -278,12 +280,12 @@ def import_parts(
     db: str | None,
     output: Output,
 ) -> None:
-    """Take what `reseen sweep run` found into the registry's store: sightings, and their cases.
+    """Take what was found into the registry's store.
 
-    Each part is taken once, however often this is called; one that was done again since takes the
-    place of what was taken. Parts that are damaged, written with another key, or by the index of
-    another registry are refused, and nothing is taken; those that are still being copied wait for
-    the next import.
+    What `reseen sweep run` found becomes sightings, and their cases. Each part is taken once,
+    however often this is called; one that was done again since takes the place of what was taken.
+    Parts that are damaged, written with another key, or by the index of another registry are
+    refused, and nothing is taken; those that are still being copied wait for the next import.
     """
     from reseen.operations import sweeps
 
