@@ -17,7 +17,7 @@ from tests.histories.faces import FACES, HAS_LISTS, Room
 from tests.histories.figures import INNOCENTS
 from tests.histories.model import Facts, Found, Level, Sighting, Target, expected, follow
 from tests.histories.rows import LISTS, LOCAL, Row, further, listed, rows
-from tests.histories.world import FOLDER, contents, put
+from tests.histories.world import FOLDER, contents, put, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,8 +334,8 @@ def _change(dice: random.Random) -> Change:
         case "upload":
             how = dice.choices(("lfs", "plain", "as:r4"), (8, 1, 1))[0]
             if how == "as:r4":
-                # What is declared alike is one file to git: none of the two may stand elsewhere.
-                return Change("upload", "dan/framed", path, "i2", how)
+                # What is declared alike is one file to git: at one path there is never another.
+                return Change("upload", repo, f"lies/{key}.safetensors", key, how)
             return Change("upload", repo, path, key, how)
         case "delete":
             return Change("delete", repo)
@@ -358,6 +358,12 @@ class Stage:
     ids: frozenset[str] = frozenset()
     """Of every sighting that there ever was."""
     lost: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._stands()
+
+    def _stands(self) -> None:
+        self.facts.stood |= {one.key: one.content for one in standing(self.world)}
 
     def do(self, act: Act) -> None:
         """Do it, and note what of it is a fact."""
@@ -441,6 +447,7 @@ class Stage:
                 self._looked_at(target, room.reads_owed("hook", target), parts)
             case Change():
                 self._change(act)
+                self._stands()
         self._keep()
 
     def _as_added(self, row: Row) -> Row:

@@ -113,6 +113,8 @@ class Facts:
     """Files (by key) that two people called known innocents."""
     changed: bool = False
     """The hub or the folder changed since a target was looked at."""
+    stood: dict[Place, Content] = field(default_factory=dict)
+    """All that ever stood at the hub: what a pointer states may be a lie."""
     groups: dict[str, frozenset[str]] = field(default_factory=dict)
     """Row -> the rows that are about the same removal: as the registry put them together, which
     depends on the rows and their order alone."""
@@ -309,7 +311,7 @@ def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: 
     if _all_claims(facts, listed, places, read, last) == claims:
         reads = last
     sightings: dict[Sighting, Found] = {}
-    whole = _elsewhere(listed, places, read)
+    whole = _elsewhere(facts, listed, places, read)
     for key, (place, _) in places.items():
         what = reads.get(key)
         if key in read.full and what != "full":
@@ -343,13 +345,11 @@ def _judged(facts: Facts, places: Mapping[Place, tuple[Standing, Level]], read: 
 
 
 def _elsewhere(
-    listed: Collection[Claim], places: Collection[Place], read: Read
+    facts: Facts, listed: Collection[Claim], places: Collection[Place], read: Read
 ) -> dict[Place, Content]:
     """Of what was read whole, what stands there no more: what its bytes told is known."""
-    from tests.histories.world import by_oid
-
     gone = read.sketched - read.bare - frozenset(places)
-    there = {place: by_oid()[place[3]] for place in gone if place[3] in by_oid()}
+    there = {place: facts.stood[place] for place in gone if place in facts.stood}
     return {place: content for place, content in there.items() if not _ends(listed, content)}
 
 
@@ -472,6 +472,16 @@ def _stated_xet(place: Standing) -> bytes | None:
     return place.content.xet if place.hub == HUB and place.lfs else None
 
 
+def _is_doubted(claims: Iterable[Claim], place: Standing) -> bool:
+    """Does the hub state the Xet hash of a claim, and another SHA-256? One of the two says what is
+    false, which reading tells."""
+    xet = None if place.shown is None else _stated_xet(place)
+    return xet is not None and any(
+        c.whole.get(XET) == xet and c.whole.get("sha256", place.shown) != place.shown
+        for c in claims
+    )
+
+
 def _is_named(claims: Iterable[Claim], place: Standing, shown: bytes | None) -> bool:
     """Has a claim of the class that is never read the Xet hash that the hub states? Whatever else
     it says, the file is not read."""
@@ -543,7 +553,7 @@ def _wanted(
         said = [c for c in claims if _declares(c, place, place.shown) is not None]
         if any(claim.never for claim in said) or _is_named(claims, place, place.shown):
             continue
-        if said and level is Level.FULL:
+        if level is Level.FULL and (said or _is_doubted(claims, place)):
             wanted[key] = all_bytes
         elif content.weights is None or _agree(said, content):
             continue

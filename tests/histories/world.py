@@ -121,15 +121,6 @@ def _by_data() -> dict[bytes, Content]:
     return {content.data: content for content in contents().values()}
 
 
-@cache
-def by_oid() -> dict[str, Content]:
-    """By git's name for what stands in the repository: the file, or a pointer that tells no lie."""
-    found: dict[str, Content] = {}
-    for file in contents().values():
-        found[file.blob.hex()] = found[git.pointer_oid(file.sha256.hex(), file.size)] = file
-    return found
-
-
 def content_of(blob: Blob) -> Content | None:
     """Which file a blob holds; None for pages and the like."""
     return None if blob.data is None else _by_data().get(blob.data)

@@ -1,20 +1,23 @@
 """Claims that what is known of a file contradicts: marked, for a person to look at.
 
 A claim is contradicted where a file has one of its digests of the whole file and not another
-(`fingerprints.kinds`): by bytes that were read, or by what a hub states of a file whose Xet hash,
-which nobody here computes, is the claim's. It depends on what was said and read, never on the
-order. Everything happens in the caller's transaction; doing it again changes nothing.
+(`fingerprints.kinds`): by bytes that were read, or, of a file that was not, by what a hub states of
+it whose Xet hash, which nobody here computes, is the claim's. Where reading shows then that the hub
+stated something false, and that the claim is true of the file, the claim waits for nobody any more.
+So it depends on what was said and read, never on the order. Everything happens in the caller's
+transaction; doing it again changes nothing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, select, update
 
-from reseen.fingerprints.kinds import contradicts
+from reseen.fingerprints.kinds import WHOLE, contradicts
 from reseen.observed import as_stated
 from reseen.records import DigestKind
 from reseen.registry.claims import LISTED
@@ -35,7 +38,8 @@ def mark(connection: Connection, claim_pks: Iterable[int]) -> None:
 
 def by_files(connection: Connection, artifact_pks: Collection[int]) -> set[int]:
     """Mark claims of the Xet hash of one of these artifacts (by pk), and of other digests than it
-    has. Returns the artifacts."""
+    has; let those wait no more that it was said of before its bytes were read. Returns the
+    artifacts that contradict any."""
     a = schema.artifacts.c
     query = select(*_STATED).where(a.xet.is_not(None))
     rows = [
@@ -60,13 +64,17 @@ def by_removals(connection: Connection, removal_pks: Collection[int] | None) -> 
         for value, removal_pk in connection.execute(query)
         if removal_pks is None or removal_pk in removal_pks
     }
-    if not wanted:
-        return
+    if mine := _with_xet(connection, wanted):
+        _mark_those(connection, mine, _claims_of(connection, wanted))
+
+
+def _with_xet(connection: Connection, xets: Collection[bytes]) -> list[Any]:
+    """The artifacts of which a hub states one of these."""
+    if not xets:
+        return []
     every = select(*_STATED).where(schema.artifacts.c.xet.is_not(None))
     rows = connection.execute(every.execution_options(yield_per=10_000))
-    mine = [row for row in rows if bytes(row.xet) in wanted]
-    if mine:
-        _mark_those(connection, mine, _claims_of(connection, wanted))
+    return [row for row in rows if bytes(row.xet) in xets]
 
 
 def _mark_those(
@@ -75,21 +83,68 @@ def _mark_those(
     rows = [row for row in rows if bytes(row.xet) in claims]
     if not rows:
         return set()
+    told = _contradicting(connection, rows, claims)
+    mark(connection, told.contradicted)
+    _let_go(connection, told.stated_only - told.contradicted)
+    return told.files
+
+
+@dataclass(frozen=True, slots=True)
+class _Contradicting:
+    """What artifacts tell of claims that have their Xet hashes."""
+
+    contradicted: set[int]
+    """Claims."""
+    stated_only: set[int]
+    """Claims that what a hub states contradicts, and what was read of the file does not."""
+    files: set[int]
+    """Artifacts that contradict a claim."""
+
+
+def _contradicting(
+    connection: Connection, rows: Collection[Any], claims: Mapping[bytes, Collection[int]]
+) -> _Contradicting:
     about = {pk for some in claims.values() for pk in some}
     said = digests_of(connection, schema.digests, "claim_pk", about)
     read = digests_of(connection, schema.read_digests, "artifact_pk", {row.pk for row in rows})
-    bad: set[int] = set()
-    files: set[int] = set()
+    told = _Contradicting(set(), set(), set())
     for row in rows:
         stated = as_stated.declared(row)
         for claim_pk in claims[bytes(row.xet)]:
-            # whichever came first, what is stated or what was read
-            for known in (stated, {**stated, **read[row.pk]}):
-                if contradicts(known, said[claim_pk]):
-                    bad.add(claim_pk)
-                    files.add(row.pk)
-    mark(connection, bad)
-    return files
+            if contradicts({**stated, **read[row.pk]}, said[claim_pk]):
+                told.contradicted.add(claim_pk)
+                told.files.add(row.pk)
+            elif contradicts(stated, said[claim_pk]):
+                told.stated_only.add(claim_pk)
+    return told
+
+
+def _let_go(connection: Connection, claim_pks: Collection[int]) -> None:
+    """These claims wait for nobody, but where another file contradicts one. Asked only where a hub
+    was found to state something false."""
+    c, d, read = schema.claims.c, schema.digests.c, schema.read_digests.c
+    waiting = {
+        pk
+        for chunk in chunks(sorted(claim_pks))
+        for pk in connection.scalars(select(c.pk).where(c.pk.in_(chunk), c.contradicted == 1))
+    }
+    if not waiting:
+        return
+    said = digests_of(connection, schema.digests, "claim_pk", waiting)
+    xets = {digests[DigestKind.XET] for digests in said.values() if DigestKind.XET in digests}
+    waiting -= _contradicting(
+        connection, _with_xet(connection, xets), _claims_of(connection, xets)
+    ).contradicted
+    for pk in sorted(waiting):
+        same = (
+            select(read.artifact_pk)
+            .join(schema.digests, (d.kind == read.kind) & (d.value == read.value))
+            .where(d.claim_pk == pk, read.kind.in_([int(kind) for kind in WHOLE]))
+        )
+        files = set(connection.scalars(same))
+        computed = digests_of(connection, schema.read_digests, "artifact_pk", files)
+        if not any(contradicts(each, said[pk]) for each in computed.values()):
+            connection.execute(update(schema.claims).where(c.pk == pk).values(contradicted=0))
 
 
 def _claims_of(connection: Connection, xets: Iterable[bytes]) -> dict[bytes, list[int]]:

@@ -9,6 +9,8 @@ out: a `ArtifactResult`. One sequence decides:
                          else, if removals have sketches and it looks like weights,
                          the header, and as much as `scan.screen` needs
     claim doubtful ----> as no match
+    doubtful statement -> as no match; all bytes, if a declared match were to be read in full: of
+                         the hub's two digests, or of the claim's, one is false
 
 What was read before counts: `wants_reading` asks only for what that leaves open. Bytes pass through
 and are forgotten. What is read is bounded by the file's declared size, by a budget that one visit
@@ -124,6 +126,8 @@ def wants_reading(
     if before.full:
         before = replace(UNREAD, claims=before.claims)
     header = before.container is not None
+    if options.confirm is Confirm.FULL and known.doubts(artifact):
+        return True
     if matches:
         unchecked = not header or Confirmed.NONE in before.claims
         if options.confirm is Confirm.FULL or unchecked:
@@ -199,7 +203,8 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
     inspection: Inspection | None = None
     confirmed = Confirmed.NONE
     ranges = hub.abilities.ranges
-    if not ranges and not (matches and options.confirm is Confirm.FULL):
+    in_full = options.confirm is Confirm.FULL and (bool(matches) or known.doubts(artifact))
+    if not ranges and not in_full:
         return ReadResult(skipped=WHOLE, unread=read_result.NO_PARTS)
     inside: Inside | None = None
     try:
@@ -210,7 +215,7 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
             if matches:
                 confirmed, served = await _check_header(hub, artifact, matches, known, inside)
                 inspection = replace(inspection, problem=served or inspection.problem)
-            if not _wants_all(matches, confirmed, known, options, artifact, inside):
+            if not in_full and not _wants_all(matches, confirmed, known, options, artifact, inside):
                 if matches and confirmed is not Confirmed.DOUBTFUL:
                     return ReadResult(inspection, confirmed)
                 told = ReadResult(inspection, confirmed)
@@ -330,7 +335,7 @@ def _wants_all(
     artifact: Artifact,
     inside: Inside,
 ) -> bool:
-    if options.whole or (matches and options.confirm is Confirm.FULL):
+    if options.whole:
         return True
     if matches and confirmed is not Confirmed.DOUBTFUL:
         return False

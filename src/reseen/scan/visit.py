@@ -348,12 +348,13 @@ async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, 
     return outcomes
 
 
-_Content = tuple[bytes | str, bytes | None, int | None]
+_Content = tuple[bytes | str, bytes | None, bytes | None, int | None]
 
 
 def _content(artifact: Artifact) -> _Content:
-    """Equal for two places of one repository where the same bytes stand: the hub says so."""
-    return (artifact.content or artifact.path, artifact.sha256, artifact.size)
+    """Equal for two places of one repository where the same bytes stand: all that the hub says of
+    them is the same. A SHA-256 that an uploader made up may be another file's."""
+    return (artifact.content or artifact.path, artifact.sha256, artifact.xet, artifact.size)
 
 
 def file_of(artifact: Artifact) -> File:
