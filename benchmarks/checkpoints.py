@@ -6,7 +6,7 @@ baked in as they are, with their own layers, into a base of those sizes.
     python -m benchmarks.checkpoints [FOLDER ...] [--adapters 10] [--write]
 
 With `--layers 64` so many layers of each checkpoint are read, as of one at a hub, and the first
-table alone is made.
+table alone is made; and so with `--formats`, of these.
 """
 
 from __future__ import annotations
@@ -19,17 +19,21 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
+from tests.match import bitsandbytes
 
 from benchmarks.adapters import Adapter, Shape, files_in, make, read, sampled, shapes, sketch
 from reseen.files.rounding import DOUBT, expected_error
+from reseen.files.tensors import TensorInfo
 from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.signs import COLUMNS, ROWS, signs
 from reseen.fingerprints.sketch import Sketch, module_id
+from reseen.fingerprints.stored_rows import FOUR_BITS_DOUBT, INT8_DOUBT, StoredRows
 from reseen.fingerprints.weight_sketch import WeightSketch
 from reseen.match.calibration import Background
 from reseen.match.checkpoint_parts import inside_checkpoint
 from reseen.match.checkpoints import Difference, KnownBase, between, difference, which_base
 from reseen.match.registry_parts import KnownSketch
+from reseen.updates.four_bits import FourBits
 
 Floats = NDArray[np.float32]
 Weights = Callable[[Shape], Floats]
@@ -41,6 +45,7 @@ MODULES = tuple(Shape(s.name, WIDTH, WIDTH, 1) for s in shapes("sd1", attention_
 FORMATS = (
     *("F16", "BF16", "Q8_0", "F8_E4M3", "F8_E4M3 scaled", "F8_E5M2"),
     *("Q5_1", "Q5_0", "Q4_1", "Q4_0"),
+    *("int8", "nf4", "nf4 nested", "fp4"),
 )
 SIZES = (4e-4, 1.2e-3, 2.5e-3)
 DECOYS = 210
@@ -95,6 +100,8 @@ def size_of(adapter: Adapter) -> float:
 
 def stored(values: Floats, kind: str) -> tuple[Floats, float, float]:
     """What is read of numbers in a format, the error that is expected, and the doubt of that."""
+    if kind.split()[0] in bitsandbytes.KINDS:
+        return by_bitsandbytes(values, kind)
     dtype, scale = kind.removesuffix(" scaled"), np.float32(1)
     if kind != dtype:
         scale = np.float32(np.abs(values).max() / 448)
@@ -117,6 +124,28 @@ def stored(values: Floats, kind: str) -> tuple[Floats, float, float]:
     expected = expected_error(dtype, data, read_back)
     assert expected is not None
     return read_back * scale, expected * float(scale) ** 2, DOUBT[dtype]
+
+
+def by_bitsandbytes(values: Floats, kind: str) -> tuple[Floats, float, float]:
+    """The same of bitsandbytes' formats, as its own code stores them."""
+    if kind == "int8":
+        whole, largest = bitsandbytes.int8_vectorwise_quant(values)
+        data = whole.tobytes()
+        info = TensorInfo("weight", "I8", whole.shape, 0, len(data))
+        rows = StoredRows(info, largest[:, None] / np.float32(127), doubt=INT8_DOUBT)
+    else:
+        kind, _, nested = kind.partition(" ")
+        packed, largest = bitsandbytes.quantize_4bit(values, kind)
+        data = packed.tobytes()
+        if nested:
+            largest = bitsandbytes.nested(largest)
+        how = FourBits(kind, (len(values), values.shape[1]), 64, 256, 0.0)
+        info = TensorInfo("weight", "U8", how.shape, 0, len(data))
+        rows = StoredRows(info, four=how, largest=largest, doubt=FOUR_BITS_DOUBT)
+    read_back, expected = rows.read(0, len(values), data)
+    assert expected is not None
+    assert rows.doubt is not None
+    return read_back, expected, rows.doubt
 
 
 def sketched(
@@ -168,13 +197,15 @@ def cell(verdicts: Sequence[str]) -> str:
     return f"{verdicts.count('evidence')} + {verdicts.count('lead')} of {len(verdicts)}"
 
 
-def made_rows(count: int, read_of_file: Sequence[Shape] = MODULES) -> list[str]:
+def made_rows(
+    count: int, read_of_file: Sequence[Shape] = MODULES, formats: Sequence[str] = FORMATS
+) -> list[str]:
     weights = base_of(1)
     base = KnownBase("base", sketched(weights, MODULES, "F16"))
     strangers = [known(f"d{n}", sampled("sd1", 1_000 + n, rank=8)) for n in range(DECOYS)]
     adapters = [make("sd1", seed, modules=MODULES) for seed in range(count)]
     lines = []
-    for kind in FORMATS:
+    for kind in formats:
         cast = less(sketched(weights, read_of_file, kind), base)
         share = cast.energy / cast.rounded if cast.rounded else 0.0
         cells = [f"{kind}", f"{share:.2f}" if kind != "F16" else "0"]
@@ -244,12 +275,16 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--adapters", type=int, default=10)
     parser.add_argument("--layers", type=int)
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, help="the first table, of these")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     if given.layers is not None:
         ids = np.array([module_id(shape.name) for shape in MODULES], np.uint32)
         chosen = ModuleOrder(b"k" * 32).sorted(ids)[: given.layers]
-        made_rows(given.adapters, [MODULES[at] for at in chosen])
+        made_rows(given.adapters, [MODULES[at] for at in chosen], given.formats or FORMATS)
+        return
+    if given.formats:
+        made_rows(given.adapters, formats=given.formats)
         return
     heads = "| stored as | rounding | rms 0.0004 | 0.0012 | 0.0025 |\n|---|---:|---:|---:|---:|"
     text = [SAID, "", heads, *made_rows(given.adapters), ""]

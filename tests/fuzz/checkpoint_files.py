@@ -15,14 +15,15 @@ from tests.fuzz import chance
 from tests.fuzz.adapters import _values
 from tests.fuzz.chance import mutated
 from tests.fuzz.play import Broken, FuzzedReader
+from tests.match import bitsandbytes
 
 from reseen.files import containers
 from reseen.files.source import Memory, run
 from reseen.files.tensors import BLOCKS, length_of
 from reseen.fingerprints import weight_sketch
+from reseen.fingerprints.weight_plan import read_plan
 from reseen.fingerprints.weight_sketch import WeightSketch, read_weights
 from reseen.match.checkpoints import KnownBase, difference, which_base
-from reseen.updates.whole_weights import plan_weights
 
 _NAMES = tuple(shape.name.removeprefix("unet.") for shape in shapes("sd1", True))[:24]
 _TYPES = ("F16", "F16", "BF16", "F32", "F8_E4M3", "F8_E5M2", "F64", "I8", "U8")
@@ -31,6 +32,8 @@ _BESIDE = ("scale_weight", "weight_scale", "comfy_quant", "weight.absmax", "qwei
 
 
 def checkpoint(rng: Random) -> bytes:
+    if chance.chance(rng, 3):
+        return _of_bitsandbytes(rng)
     packed = chance.chance(rng, 2)
     tensors: dict[str, T] = {}
     dtype = rng.choice(_PACKED if packed else _TYPES)
@@ -49,6 +52,24 @@ def checkpoint(rng: Random) -> bytes:
     return mutated(data, rng, [b"F16", b"weight", b"\xff" * 4]) if chance.chance(rng, 4) else data
 
 
+def _of_bitsandbytes(rng: Random) -> bytes:
+    """As it stores weights; of some layers another part, or none."""
+    kind = rng.choice(("nf4", "nf4 nested", "fp4 nested", "int8"))
+    values = np.random.default_rng(rng.randrange(1 << 32)).standard_normal((8, 256), np.float32)
+    tensors: dict[str, T] = {}
+    for name in _NAMES:
+        for each in bitsandbytes.tensors(f"model.diffusion_model.{name}", values, kind):
+            if chance.chance(rng, 40):
+                continue
+            tensors[each.name] = T(each.dtype, tuple(each.shape), each.data)
+            if chance.chance(rng, 40):
+                shape = rng.choice(((), (8,), (32,), (1024, 1)))
+                tensors[each.name] = _tensor(rng, rng.choice(_TYPES), shape)
+    data = build.safetensors(tensors)
+    said = [b'"blocksize": 64', b'"shape": [8, 256]', b'"nested_offset": ', b"1e99", b"\xff" * 4]
+    return mutated(data, rng, said) if chance.chance(rng, 2) else data
+
+
 def _tensor(rng: Random, dtype: str, shape: tuple[int, ...]) -> T:
     if dtype in BLOCKS:
         length = length_of(dtype, prod(shape))
@@ -58,7 +79,7 @@ def _tensor(rng: Random, dtype: str, shape: tuple[int, ...]) -> T:
 
 def read(data: bytes) -> object:
     memory = Memory(data)
-    made = plan_weights(run(memory, containers.read_listing(len(data))))
+    made = run(memory, read_plan(run(memory, containers.read_listing(len(data)))))
     if made is None:
         return None
     found = run(memory, read_weights(made))

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 from benchmarks.adapters import Adapter, Shape, make, shapes
 from numpy.typing import NDArray
+from tests.match import bitsandbytes
 from tests.match.merges import file_of as adapter_file
 
 from replica import made
@@ -80,10 +81,13 @@ def difference_file(delta: Weights) -> bytes:
 
 
 def checkpoint(weights: Weights, dtype: str = "F16") -> bytes:
-    """As safetensors; "F8_E4M3 scaled" with a scale for each layer."""
+    """As safetensors; "F8_E4M3 scaled" with a scale for each layer; as `bitsandbytes` has it."""
     tensors = [_bias(name) for name in weights]
     for name, each in weights.items():
         key = f"model.diffusion_model.{_inside(name)}"
+        if dtype.split()[0] in bitsandbytes.KINDS:
+            tensors += bitsandbytes.tensors(key, each, dtype)
+            continue
         values, scale = each, np.float32(1)
         if dtype.endswith(" scaled"):
             scale = np.float32(np.abs(each).max() / 448)
@@ -140,6 +144,8 @@ def _bytes(values: Floats) -> bytes:
 
 def quantised(weights: Weights, dtype: str) -> Weights:
     """What is read of a file of this type."""
+    if dtype.split()[0] in bitsandbytes.KINDS:
+        return {name: bitsandbytes.read_back(each, dtype) for name, each in weights.items()}
     if not dtype.startswith("Q"):
         return {n: each.astype(_KINDS[dtype]).astype(np.float32) for n, each in weights.items()}
     from gguf.constants import GGMLQuantizationType

@@ -40,7 +40,7 @@ from reseen.match.checkpoints import (
 from reseen.match.registry_parts import KnownSketch
 
 KEY = b"k" * 32
-FORMATS = ("F16", "BF16", "F8_E4M3", "F8_E4M3 scaled", "Q8_0", "Q4_0")
+FORMATS = ("F16", "BF16", "F8_E4M3", "F8_E4M3 scaled", "Q8_0", "Q4_0", "int8", "nf4", "nf4 nested")
 
 
 def written(folder: Path, weights: Weights, dtype: str = "F16") -> Path:
@@ -94,7 +94,7 @@ def test_what_is_baked_in_is_found_and_a_cast_of_the_base_is_nothing(
     assert baked.difference is not None
     assert not baked.difference.is_rounding
     assert baked.difference.base.base.name == "Sample base"
-    strangers = decoys(mine) if dtype == "Q4_0" else []
+    strangers = decoys(mine) if dtype in ("Q4_0", "nf4", "nf4 nested") else []
     (found,) = said(baked, known, mine, other, *strangers)
     assert found.removal == "rm-1"
     assert found.is_sure, found.why

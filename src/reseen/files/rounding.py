@@ -92,13 +92,19 @@ def _halves(pairs: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def _squares(dtype: str) -> NDArray[np.float64]:
     """(256,): what is expected of each code of an 8-bit float."""
-    table = EIGHT_BITS[dtype].astype(np.float64)
-    made = np.zeros(256)
+    return squares_of(EIGHT_BITS[dtype])
+
+
+def squares_of(codes: Floats, *, ends_closed: bool = False) -> NDArray[np.float64]:
+    """What is expected of each code, where these are all numbers that can be stored; 0 for those
+    that are none. `ends_closed`: nothing that was stored is beyond the outermost."""
+    table = codes.astype(np.float64)
+    made = np.zeros(len(table))
     finite = np.flatnonzero(np.isfinite(table))
     order = finite[np.argsort(table[finite], kind="stable")]
-    sorted_ = table[order]
-    gaps = np.diff(sorted_)
-    below = np.concatenate(([gaps[0]], gaps)) / 2
-    above = np.concatenate((gaps, [gaps[-1]])) / 2
+    gaps = np.diff(table[order])
+    first, last = (0.0, 0.0) if ends_closed else (gaps[0], gaps[-1])
+    below = np.concatenate(([first], gaps)) / 2
+    above = np.concatenate((gaps, [last])) / 2
     made[order] = (below**3 + above**3) / (3 * np.maximum(below + above, 1e-300))
     return made

@@ -17,10 +17,10 @@ from reseen.fingerprints.members import Forbidden
 from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sharded import weights_of_shards
 from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.fingerprints.weight_plan import read_plan
 from reseen.fingerprints.weight_sketch import LayerChoice, Progress, WeightsRead, read_chosen
 from reseen.records import Fingerprint
 from reseen.updates.plan import Plan, plan
-from reseen.updates.whole_weights import plan_weights
 
 
 def trouble_of(path: Path) -> str | None:
@@ -68,5 +68,5 @@ def weights_of(
     if path.name.endswith(shards.ENDING):
         return weights_of_shards(path, choice, progress, forbidden)
     with bulkhead(), LocalFile(path) as source, limits(source.size):
-        made = plan_weights(run(source, read_listing(source.size)))
+        made = run(source, read_plan(run(source, read_listing(source.size))))
         return None if made is None else run(source, read_chosen(made, choice, progress))

@@ -21,9 +21,9 @@ from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.contents import Contents
 from reseen.fingerprints.digests import BLOCK, whole_digests
 from reseen.fingerprints.members import Forbidden
+from reseen.fingerprints.weight_plan import read_plan
 from reseen.fingerprints.weight_sketch import LayerChoice, Progress, WeightsRead, read_chosen
 from reseen.records import BlindSpot, Digest, DigestKind, Fingerprint
-from reseen.updates.whole_weights import plan_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def weights_of_shards(
             return None
         whole = opened.whole
         with system_limits.limits(whole.size):
-            made = plan_weights(opened.listing())
+            made = run(whole, read_plan(opened.listing()))
             return None if made is None else run(whole, read_chosen(made, choice, progress))
 
 

@@ -22,15 +22,17 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from reseen.errors import FileError, Malformed, TooLarge, Unread, bulkhead
-from reseen.files.rounding import DOUBT, expected_error
+from reseen.files.rounding import DOUBT
 from reseen.files.source import Range, Reader
-from reseen.files.tensors import TensorInfo, length_of, rows_of
+from reseen.files.tensors import TensorInfo, length_of
 from reseen.files.values import to_float32
 from reseen.fingerprints.layer_bytes import distinct_bytes
 from reseen.fingerprints.modules import NUMBERS, SIDE
 from reseen.fingerprints.signs import COLUMNS, ROWS, Floats, signs
 from reseen.fingerprints.sketch import module_id
 from reseen.fingerprints.sketcher import SHARED_TOO_OFTEN, TWICE
+from reseen.fingerprints.stored_rows import read_stored
+from reseen.updates.four_bits import FourBits
 from reseen.updates.modules import ModulePlan
 from reseen.updates.whole_weights import MOST, WeightsPlan
 
@@ -188,7 +190,8 @@ def read_weights(plan: WeightsPlan, progress: Progress | None = None) -> Reader[
             budget -= info.length * module.shape[0] // max(info.shape[0], 1)
             if budget < 0:
                 raise TooLarge(SHARED_TOO_OFTEN)
-            made[module_id(module.name)] = yield from _module(module, progress)
+            four = plan.four_bits.get(info.name)
+            made[module_id(module.name)] = yield from _module(module, four, progress)
         except FileError as e:
             left_out[str(e)] = left_out.get(str(e), 0) + 1
     marks = yield from read_marks(plan.marks)
@@ -222,7 +225,7 @@ def read_marks(tensors: Sequence[TensorInfo]) -> Reader[NDArray[np.uint64]]:
     return np.array(sorted(found), np.uint64)
 
 
-def _module(module: ModulePlan, progress: Progress | None) -> Reader[_Made]:
+def _module(module: ModulePlan, four: FourBits | None, progress: Progress | None) -> Reader[_Made]:
     """(norm, expected norm of its rounding, doubt of that, P W Qᵀ as 64 numbers)."""
     info = module.tensors["diff"]
     columns = prod(info.shape[1:])
@@ -235,40 +238,27 @@ def _module(module: ModulePlan, progress: Progress | None) -> Reader[_Made]:
     step = max(1, MOST_VALUES // max(columns, 1))
     if length_of(info.dtype, columns) > 4 * MOST_VALUES:
         raise Unread("a layer of which one row is larger than any known")
+    stored = yield from read_stored(module, four)
     for start, stop in module.rows or ((0, info.shape[0]),):
         for first in range(start, stop, step):
-            some = rows_of(info, first, min(step, stop - first))
-            data = yield Range(some.start, some.length)
-            with bulkhead():
-                block = to_float32(some, data)
-                with np.errstate(all="ignore"):
-                    sums += left[:, at : at + len(block)] @ block
-                    total += float(np.vdot(block, block))
-                    expected = expected_error(info.dtype, data, block)
+            count = min(step, stop - first)
+            wanted = stored.wanted(first, count)
+            data = yield wanted
+            if len(data) != wanted.length:
+                raise Malformed("a weight breaks off")
+            with bulkhead(), np.errstate(all="ignore"):
+                block, expected = stored.read(first, count, data)
+                sums += left[:, at : at + len(block)] @ block
+                total += float(np.vdot(block, block))
             error += np.nan if expected is None else expected
             at += len(block)
             if progress is not None:
-                progress(some.length)
-    scale = yield from _scale(module)
+                progress(wanted.length)
     with np.errstate(all="ignore"):
-        projected = sums @ signs(COLUMNS, module.name, columns).T
-        numbers = projected.reshape(NUMBERS) * np.float32(scale)
-    size = abs(scale)
+        numbers = (sums @ signs(COLUMNS, module.name, columns).T).reshape(NUMBERS)
     if at != module.shape[0]:
         raise Malformed("a weight does not have the size its header promised")
-    if not (size * total**0.5 <= LARGEST and np.abs(numbers).max() <= LARGEST):
+    if not (total**0.5 <= LARGEST and np.abs(numbers).max() <= LARGEST):
         raise Malformed("its weights are not finite, or larger than any known")
-    return size * total**0.5, size * error**0.5, DOUBT.get(info.dtype, 1.0), numbers
-
-
-def _scale(module: ModulePlan) -> Reader[float]:
-    """What an 8-bit weight is multiplied by."""
-    info = module.tensors.get("diff/scale")
-    if info is None:
-        return 1.0
-    data = yield Range(info.start, info.length)
-    with bulkhead():
-        values = to_float32(info, data).reshape(-1)
-    if values.size != 1 or not np.isfinite(values[0]):
-        raise Unread("a weight that is scaled by more than one number")
-    return float(values[0])
+    doubt = DOUBT.get(info.dtype, 1.0) if stored.doubt is None else stored.doubt
+    return total**0.5, error**0.5, doubt, numbers

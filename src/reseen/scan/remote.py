@@ -16,6 +16,7 @@ from reseen.files.containers import read_listing
 from reseen.files.tensors import Listing
 from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.fingerprints.weight_plan import read_plan
 from reseen.fingerprints.weight_sketch import LayerChoice, WeightsRead, read_chosen
 from reseen.hubs.addresses import Named
 from reseen.hubs.hub import Hub, drive
@@ -23,7 +24,6 @@ from reseen.records import Artifact, RepoType
 from reseen.registry.never_read import NeverRead, forbids
 from reseen.scan.screen import config_beside
 from reseen.updates.plan import Plan, plan
-from reseen.updates.whole_weights import plan_weights
 
 T = TypeVar("T")
 
@@ -90,7 +90,8 @@ def weights_of(
     none. Raises as `listing_of`."""
 
     async def read(hub: Hub, artifact: Artifact) -> WeightsRead | None:
-        made = plan_weights(await drive(hub, artifact, read_listing(artifact.size or 0)))
+        listing = await drive(hub, artifact, read_listing(artifact.size or 0))
+        made = await drive(hub, artifact, read_plan(listing))
         return None if made is None else await drive(hub, artifact, read_chosen(made, choice))
 
     return _with_artifact(open_hub, place, never, read)

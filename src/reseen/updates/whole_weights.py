@@ -8,12 +8,13 @@ out, and so is an image encoder (VAE): no adapter changes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import prod
 
 from reseen.files.tensors import BLOCKS, Listing, TensorInfo, can_be_cut
+from reseen.updates.four_bits import FourBits
 from reseen.updates.modules import ModulePlan
 from reseen.updates.names.known import DENOISERS, ENCODERS, known, one_of
 from reseen.updates.names.models import EXPERTS
@@ -26,14 +27,31 @@ FEWEST = 16
 """Known layers from which on a file of whole weights is a checkpoint."""
 MOST = 4_096
 """Layers of one that are read, each by its canonical name: twice what the largest known has."""
-PARTS_READ = frozenset({"diff", "diff/scale", "diff/marker", "diff/beside"})
-"""What a weight may be stored in: itself, with one number that scales it."""
+PARTS_READ = frozenset(
+    f"diff{part}"
+    for part in (
+        *("", "/scale", "/rows127", "/marker", "/beside"),
+        *("/absmax", "/map", "/nested_absmax", "/nested_map", "/state"),
+    )
+)
+"""What a weight may be stored in: itself, with one number that scales it, or one for each row of
+whole numbers; and in 4 bits, with the largest of each block."""
 _NOT_ADAPTED = ("first_stage_model.", "vae.", "model_ema.")
 _WEIGHT = ".weight"
-_SCALES = (".scale_weight", ".weight_scale", ".scale_input", ".input_scale", ".comfy_quant")
-"""What stands in the place of `.weight` beside an 8-bit float."""
-_PACKED = (".weight.absmax", ".qweight")
-"""What says that a layer's weight is packed."""
+FORMAT = ".weight_format"
+"""What says beside whole numbers of bitsandbytes in which order they lie: 0 for row after row."""
+_SCALES = (
+    *(".scale_weight", ".weight_scale", ".scale_input", ".input_scale", ".comfy_quant"),
+    *(".SCB", FORMAT),
+)
+"""What stands in the place of `.weight` beside an 8-bit float, or a whole number."""
+_ABSMAX, _QWEIGHT = ".absmax", ".qweight"
+"""What says that a layer's weight is packed: beside it, and in its place."""
+_OF_FOUR_BITS = (
+    *(_ABSMAX, ".quant_map", ".nested_absmax", ".nested_quant_map"),
+    *(".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4"),
+)
+"""What stands behind the name of a weight of 4 bits."""
 _FEWEST_NUMBERS, _MOST_NUMBERS = 64, 1 << 16
 """Of a tensor that can be a mark: fewer tell little, and more cost much."""
 _MOST_MARKS = 512
@@ -52,7 +70,9 @@ class WeightsPlan:
     marks: tuple[TensorInfo, ...]
     """Small tensors by which a base is known again where they were left as they were."""
     not_read: int
-    """Layers in a form that is not read: packed, or scaled by more than one number."""
+    """Layers in a form that is not read: packed, or turned."""
+    four_bits: Mapping[str, FourBits] = field(default_factory=dict)
+    """How weights of 4 bits are stored, by the names of their tensors."""
 
     @property
     def is_slow(self) -> bool:
@@ -60,22 +80,33 @@ class WeightsPlan:
         return any(module.tensors["diff"].dtype in _SLOW for module in self.modules)
 
 
-def plan_weights(listing: Listing) -> WeightsPlan | None:
-    """None for what is no checkpoint of known layers."""
-    tensors = [info for info in listing.tensors if not info.name.startswith(_NOT_ADAPTED)]
+def may_be_whole(listing: Listing) -> bool:
+    """Has a file weights enough to be a checkpoint?"""
+    return sum(info.name.endswith(_WEIGHT) for info in _adapted(listing)) >= FEWEST
+
+
+def plan_weights(
+    listing: Listing, four: Mapping[str, FourBits] | None = None, turned: Set[str] = frozenset()
+) -> WeightsPlan | None:
+    """None for what is no checkpoint of known layers. `four`: how weights of 4 bits are stored, by
+    name; `turned`: layers whose whole numbers lie in another order. A header says neither."""
+    four = four or {}
+    tensors = _adapted(listing)
     if sum(info.name.endswith(_WEIGHT) for info in tensors) < FEWEST:
         return None
-    packed = sum(info.name.endswith(_PACKED) for info in tensors)
-    made = plan(replace(listing, tensors=tuple(_as_updates(tensors)), metadata={}, not_listed={}))
+    unread = _packed(tensors) - four.keys() | {name + _WEIGHT for name in turned}
+    updates = tuple(_as_updates([i for i in tensors if i.name not in unread], four))
+    made = plan(replace(listing, tensors=updates, metadata={}, not_listed={}))
     layers = [m for m in made.modules if m.algorithm == "full" and is_of_a_table(m.name)]
-    if len(layers) + packed < FEWEST:
+    if len(layers) + len(unread) < FEWEST:
         return None
     read = [m for m in layers if m.tensors.keys() <= PARTS_READ and can_be_cut(m.tensors["diff"])]
     return WeightsPlan(
         architecture=made.architecture,
         modules=tuple(read[:MOST]),
         marks=tuple(_marks(tensors)),
-        not_read=len(layers) - len(read[:MOST]) + packed,
+        not_read=len(layers) - len(read[:MOST]) + len(unread),
+        four_bits={_as_update(name): how for name, how in four.items()},
     )
 
 
@@ -92,15 +123,42 @@ def may_be_one_model(one: str, other: str) -> bool:
     return bool(set(one_of(one)) & set(one_of(other)))
 
 
-def _as_updates(tensors: Sequence[TensorInfo]) -> Iterator[TensorInfo]:
-    """The weights under the names that updates in full have; and what scales them."""
+def _adapted(listing: Listing) -> list[TensorInfo]:
+    """The tensors that an adapter may change."""
+    return [info for info in listing.tensors if not info.name.startswith(_NOT_ADAPTED)]
+
+
+def _as_update(weight: str) -> str:
+    """The name that an update in full of this weight has."""
+    return weight.removesuffix(_WEIGHT) + ".diff"
+
+
+def _packed(tensors: Sequence[TensorInfo]) -> set[str]:
+    """The weights that are no numbers as they stand: several in one byte, or in words."""
+    found = {info.name for info in tensors if info.dtype == "U8" and info.name.endswith(_WEIGHT)}
+    found |= {info.name for info in tensors if info.name.endswith(_QWEIGHT)}
+    beside = _WEIGHT + _ABSMAX
+    return found | {i.name.removesuffix(_ABSMAX) for i in tensors if i.name.endswith(beside)}
+
+
+def _as_updates(
+    tensors: Sequence[TensorInfo], four: Mapping[str, FourBits]
+) -> Iterator[TensorInfo]:
+    """The weights under the names that updates in full have, and in the shapes of their layers; and
+    what scales them."""
     for info in tensors:
         if info.name.endswith(_WEIGHT) and len(info.shape) > 1:
-            yield replace(info, name=info.name.removesuffix(_WEIGHT) + ".diff")
+            how = four.get(info.name)
+            shape = info.shape if how is None else how.shape
+            yield replace(info, name=_as_update(info.name), shape=shape)
             continue
         for end in _SCALES:
             if info.name.endswith(end):
                 yield replace(info, name=f"{info.name.removesuffix(end)}.diff{end}")
+        for end in _OF_FOUR_BITS:
+            weight = info.name.removesuffix(end)
+            if info.name.endswith(end) and weight in four:
+                yield replace(info, name=f"{_as_update(weight)}{end}")
 
 
 def _marks(tensors: Sequence[TensorInfo]) -> list[TensorInfo]:

@@ -1,0 +1,160 @@
+"""Rows of one weight of a checkpoint, in whatever form it is stored: which bytes they are, the
+numbers that these stand for, and how far those can be from what was stored.
+
+In go a module's plan and the numbers that scale it; out come ranges, then float32. Forms: every
+type of `files.values`; whole numbers with a scale for each row (bitsandbytes' int8, whose scale is
+the row's largest number for 127; ComfyUI's); 4 bits with the largest of each block (`four_bits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reseen.errors import Malformed, Unread, bulkhead
+from reseen.files.rounding import expected_error, squares_of
+from reseen.files.source import Range, Reader
+from reseen.files.tensors import TensorInfo, rows_of
+from reseen.files.values import to_float32
+from reseen.fingerprints.layer_bytes import ranges
+from reseen.updates.four_bits import CODES, FourBits, largest_of_blocks
+from reseen.updates.modules import ModulePlan
+
+Floats = NDArray[np.float32]
+
+INT8_DOUBT, FOUR_BITS_DOUBT = 0.05, 0.1
+"""As `rounding.DOUBT`: how far what is expected was from what came true."""
+LONGEST_PART = 128 << 20
+"""Bytes: what a layer of two thousand million numbers has beside it."""
+_SCALING = ("scale", "rows127", "absmax", "nested_absmax", "nested_map")
+"""Parts that are read before the rows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredRows:
+    """One weight."""
+
+    info: TensorInfo
+    scale: Floats | None = None
+    """(): one for all. (rows, 1): one each."""
+    four: FourBits | None = None
+    largest: Floats | None = None
+    """(blocks,): of the weight, where it is in 4 bits."""
+    doubt: float | None = None
+    """Share of the rounding by which it may be wrong; None: as its type has it."""
+
+    def wanted(self, first: int, count: int) -> Range:
+        """The bytes of some rows."""
+        if self.four is None:
+            some = rows_of(self.info, first, count)
+            return Range(some.start, some.length)
+        row = self.four.shape[1] // 2
+        return Range(self.info.start + first * row, count * row)
+
+    def read(self, first: int, count: int, data: bytes) -> tuple[Floats, float | None]:
+        """(count, columns), and the sum of the squares of the errors that are expected of them;
+        None where that is not known."""
+        if self.four is not None and self.largest is not None:
+            return _of_four_bits(self.four, self.largest, first * self.four.shape[1], data)
+        some = rows_of(self.info, first, count)
+        values = to_float32(some, data)
+        if self.scale is None:
+            return values, expected_error(self.info.dtype, data, values)
+        if self.scale.ndim == 0:
+            error = expected_error(self.info.dtype, data, values)
+            return values * self.scale, None if error is None else error * float(self.scale) ** 2
+        scale = self.scale[first : first + count]
+        rounded = max(values.shape[1] - 1, 0)  # the largest of each row has no error
+        error = float(np.vdot(scale, scale)) * rounded / 12 if self.info.dtype == "I8" else None
+        return values * scale, error
+
+
+def _of_four_bits(
+    how: FourBits, largest: Floats, at: int, data: bytes
+) -> tuple[Floats, float | None]:
+    """`at`: numbers of the weight before these."""
+    raw = np.frombuffer(data, np.uint8)
+    if 2 * raw.size % how.shape[1]:
+        raise Malformed("a weight of 4 bits that breaks off")
+    first = at // how.block
+    last = (at + 2 * raw.size - 1) // how.block + 1
+    skipped = (at - first * how.block) // 2
+    of_each = np.repeat(largest[first:last], how.block // 2)[skipped : skipped + raw.size]
+    codes = _codes(how.kind)
+    values = codes.numbers[raw] * of_each[:, None]
+    squared = of_each.astype(np.float64) ** 2
+    # Of each block one number is the largest, which has no error.
+    error = float(codes.squares[raw] @ squared) - codes.largest * 2 / how.block * squared.sum()
+    return values.reshape(-1, how.shape[1]), max(float(error), 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Codes:
+    """What bytes of two codes stand for, where the largest number of a block is 1."""
+
+    numbers: Floats
+    """(256, 2)"""
+    squares: NDArray[np.float64]
+    """(256,): of the errors that are expected of both."""
+    largest: float
+    """The same of the largest code alone."""
+
+
+@cache
+def _codes(kind: str) -> _Codes:
+    codes, bytes_ = CODES[kind], np.arange(256)
+    squares = squares_of(codes, ends_closed=True)
+    high, low = bytes_ >> 4, bytes_ & 15
+    both = np.stack([codes[high], codes[low]], axis=1)
+    return _Codes(both, squares[high] + squares[low], float(squares[np.argmax(codes)]))
+
+
+def read_stored(module: ModulePlan, four: FourBits | None) -> Reader[StoredRows]:
+    """How a module's weight is stored: what scales it is read. Raises FileError."""
+    info = module.tensors["diff"]
+    parts: dict[str, TensorInfo] = {}
+    for name in _SCALING:
+        if (part := module.tensors.get(f"diff/{name}")) is not None:
+            parts[name] = part
+    numbers: dict[str, Floats] = {}
+    _bounded(info, parts)
+    for start, length, some in ranges(list(parts.values())):
+        data = yield Range(start, length)
+        with bulkhead(), np.errstate(all="ignore"):
+            for name, part in parts.items():
+                if part in some:
+                    numbers[name] = to_float32(part, data[part.start - start :][: part.length])
+    with np.errstate(all="ignore"):  # what is no number is the file's, and is found later
+        return _stored(info, numbers, four)
+
+
+def _bounded(info: TensorInfo, parts: Mapping[str, TensorInfo]) -> None:
+    """Raises FileError for parts that are larger than what they are parts of, or any known."""
+    longest = max((part.length for part in parts.values()), default=0)
+    if longest > max(info.length, 1 << 12):
+        raise Malformed("a weight with more numbers that scale it than it has itself")
+    if longest > LONGEST_PART:
+        raise Unread("a layer with more numbers that scale it than any known")
+
+
+def _stored(info: TensorInfo, numbers: Mapping[str, Floats], four: FourBits | None) -> StoredRows:
+    if four is not None:
+        largest = largest_of_blocks(four, numbers)
+        return StoredRows(info, four=four, largest=largest, doubt=FOUR_BITS_DOUBT)
+    scale = numbers.get("scale")
+    if "rows127" in numbers:
+        scale = numbers["rows127"] / np.float32(127)
+    if scale is None:
+        return StoredRows(info)
+    if not np.isfinite(scale).all():
+        raise Unread("a weight that is scaled by what is no number")
+    if scale.size == 1 and "rows127" not in numbers:
+        return StoredRows(info, scale.reshape(()))
+    if scale.size != info.shape[0]:
+        raise Unread("a weight whose scales are neither one nor as many as its rows")
+    doubt = INT8_DOUBT if info.dtype == "I8" else None
+    return StoredRows(info, scale.reshape(-1, 1), doubt=doubt)

@@ -1,0 +1,47 @@
+"""What of a checkpoint can be read: by its header, and by the few bytes in which bitsandbytes says
+the shapes of its weights of 4 bits, and the order of those of 8."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reseen.files.source import Range, Reader
+from reseen.files.tensors import Listing, TensorInfo
+from reseen.fingerprints.layer_bytes import ranges
+from reseen.updates.four_bits import FourBits, four_bits, states
+from reseen.updates.whole_weights import FORMAT, MOST, WeightsPlan, may_be_whole, plan_weights
+
+Bytes = Mapping[str, bytes]
+"""Of small tensors, by name."""
+
+
+def read_plan(listing: Listing) -> Reader[WeightsPlan | None]:
+    """None for what is no checkpoint of known layers. Of the states of weights of 4 bits, and of
+    what says the order of others, `MOST` are read at most, each of a few bytes; several that lie
+    near each other at once."""
+    if not may_be_whole(listing):
+        return None
+    weights = {info.name: info for info in listing.tensors}
+    stated = dict(list(states(listing.tensors).items())[:MOST])
+    orders = [info for info in listing.tensors if _says_order(info)][:MOST]
+    data = yield from _small([*stated.values(), *orders])
+    four: dict[str, FourBits] = {}
+    for name, state in stated.items():
+        how = four_bits(state, data.get(state.name, b""), weights[name])
+        if how is not None:
+            four[name] = how
+    turned = {i.name.removesuffix(FORMAT) for i in orders if any(data.get(i.name, b"\1"))}
+    return plan_weights(listing, four, turned)
+
+
+def _says_order(info: TensorInfo) -> bool:
+    return info.name.endswith(FORMAT) and 0 < info.length <= 8
+
+
+def _small(tensors: Sequence[TensorInfo]) -> Reader[Bytes]:
+    found: dict[str, bytes] = {}
+    for start, length, infos in ranges(tensors):
+        data = yield Range(start, length)
+        for info in infos:
+            found[info.name] = data[info.start - start :][: info.length]
+    return found
