@@ -192,6 +192,8 @@ class BlindSpot:
 
 TOO_FEW = "too-few-layers"
 """The code of a file with so few that its weights alone do not judge it."""
+UPDATES_NOTHING = "updates-nothing"
+"""The code of an adapter that changes no weight, or by next to nothing."""
 NEAR_TABLE = "near-table"
 """The code of an embedding of which no row can be told from strangers'."""
 NEAR_TABLE_IN_PART = "near-table-in-part"
@@ -218,6 +220,11 @@ class JudgedBy:
         return tuple(rung.label for rung in self.rungs)
 
     @property
+    def nothing(self) -> tuple[str, ...]:
+        """That the file changes nothing, in words: it was read, and nothing is there to compare."""
+        return tuple(spot.reason for spot in self.not_read if spot.code == UPDATES_NOTHING)
+
+    @property
     def fields(self) -> dict[str, object]:
         """As documented JSON."""
         return {
@@ -232,8 +239,9 @@ class JudgedBy:
         """In words: " by bytes and tensors; not read: ..."; nothing where all was read."""
         if not self.not_read:
             return ""
-        rungs = " and ".join(self.labels) or "nothing"
-        return f" by {rungs}; not read: {'; '.join(map(str, self.not_read))}"
+        told = [f" by {' and '.join(self.labels) or 'nothing'}", *self.nothing]
+        left = [str(spot) for spot in self.not_read if spot.code != UPDATES_NOTHING]
+        return "; ".join([*told, f"not read: {'; '.join(left)}"] if left else told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
@@ -369,3 +370,47 @@ def test_the_digests_alone_say_so(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     path.write_bytes(build.safetensors(LORA))
     assert [spot.code for spot in digests_of(fingerprint(path)).blind] == ["never-read"]
+
+
+def zero_but(layers: int, by: float = 1.0) -> bytes:
+    """An adapter of four layers, of which so many change something."""
+    parts = ("to_q", "to_k", "to_v", "to_out_0")
+    names = [f"{LAYER.removesuffix('to_q')}{part}" for part in parts]
+    downs = {f"{name}.lora_down.weight": ramp("F32", 4, 320) for name in names}
+    ups = {
+        f"{name}.lora_up.weight": build.T(
+            "F32", (320, 4), np.full((320, 4), by * (number < layers), np.float32).tobytes()
+        )
+        for number, name in enumerate(names)
+    }
+    return build.safetensors(downs | ups)
+
+
+def test_that_a_file_updates_nothing_is_said_by_a_check_and_when_it_is_registered(
+    tmp_path: Path, store: Store
+) -> None:
+    remove(store, listed(REMOVED))
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(zero_but(0))
+    code, words = check(tmp_path, store.place, str(path))
+    said = "the file updates nothing: its update is zero in every layer"
+    assert (code, words) == (0, f"{path}: no match by bytes and tensors; {said}\n")
+    _, json_said = check(tmp_path, store.place, "--json", str(path))
+    told = json.loads(json_said)
+    assert told["judged_by"] == ["bytes", "tensors"]
+    assert told["not_read"] == [{"code": "updates-nothing", "reason": said, "count": 4}]
+    add = ["registry", "add", "--db", store.place, str(path)]
+    added = CliRunner().invoke(cli, [*add, "--json"], standalone_mode=False)
+    assert json.loads(added.stdout)["no_sketch"] == f"{said} (4 modules)"
+    assert said in CliRunner().invoke(cli, add, standalone_mode=False).stderr
+    code, words = check(tmp_path, store.place, str(path))
+    assert code == 1
+    assert f"{path}: {said}\n" in words
+
+
+def test_only_a_file_that_changes_nothing_at_all_is_said_to() -> None:
+    assert {spot.code for spot in read(zero_but(4)).blind} == set()
+    assert {spot.code for spot in read(zero_but(1)).blind} == {"too-few-layers"}
+    tiny = read(zero_but(4, by=1e-13))
+    assert [(spot.code, spot.count) for spot in tiny.blind] == [("updates-nothing", 4)]
+    assert Rung.WEIGHTS not in tiny.judged.rungs

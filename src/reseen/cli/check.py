@@ -125,6 +125,8 @@ def _show(path: str, found: Checked, *, as_json: bool, quiet: bool) -> None:
         say(f"{visible(path)}: {rung_text(match.rung)} {match.removal}  {match.why}")
     if not found.matches and not quiet:
         say(f"{visible(path)}: no match{visible(_limits(read, found.no_model))}")
+    for reason in read.judged.nothing if found.matches and not quiet else ():
+        say(f"{visible(path)}: {visible(reason)}")
     for part in found.parts:
         if not part.is_sure:
             say(f"{visible(path)}: lead {part.removal}  {part.part.why}")

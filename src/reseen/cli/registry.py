@@ -145,6 +145,7 @@ def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Ou
                     "removal": added.removal,
                     "reason": added.reason,
                     "too_few": too_few or None,
+                    "no_sketch": added.no_sketch,
                     "further_adapters": added.further,
                 }
             )
@@ -153,6 +154,8 @@ def add(paths: tuple[Path, ...], options: AddOptions, db: str | None, output: Ou
             say(f"{added.outcome.value:<10}{visible(str(added.path))}  {detail}")
             if too_few:
                 note(f"  {too_few}.")
+            if added.no_sketch:
+                note(f"  It is known by its digests alone: {visible(added.no_sketch)}.")
             if added.further:
                 note(f"  {count(added.further, 'more adapter')} in the file: each is known alone.")
     refused = [added for added in came.files if added.outcome is AddOutcome.REJECTED]

@@ -44,6 +44,7 @@ FEWEST_MODULES = 4
 fewer: a file with fewer can be known as such a one, and never as a part of a larger."""
 TINY = 1e-7
 """A Frobenius norm over all modules below this is no update: there is nothing to recognise."""
+TINY_UPDATE = "the update is tiny: there is nothing to recognise"
 
 _MOST = {1: 1_280, 2: MOST_MODULES}
 _ENTRY = np.dtype([("id", "<u4"), ("scale", "<f4"), ("norm", "<f4"), ("s", "i1", (NUMBERS,))])
@@ -277,7 +278,7 @@ def assemble(
     if not modules:
         return "no module has an update: it is zero, or not finite"
     if total < TINY:
-        return "the update is tiny: there is nothing to recognise"
+        return TINY_UPDATE
     kept = sorted(modules.values(), key=lambda m: preference(m.name)[1:])[:MOST_MODULES]
     by_id = {module_id(m.name): m for m in reversed(kept)}
     ids = np.array(sorted(by_id), np.uint32)

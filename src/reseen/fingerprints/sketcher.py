@@ -28,8 +28,14 @@ from reseen.fingerprints.beginnings import begins_so, cosine_of_columns
 from reseen.fingerprints.layer_bytes import Layer, batches, distinct_bytes, ranges, tensors_of
 from reseen.fingerprints.modules import SIDE
 from reseen.fingerprints.modules import module as numbers_of
-from reseen.fingerprints.sketch import FEWEST_MODULES, MOST_COMPONENTS, Module, Sketch
-from reseen.records import TOO_FEW, BlindSpot
+from reseen.fingerprints.sketch import (
+    FEWEST_MODULES,
+    MOST_COMPONENTS,
+    TINY_UPDATE,
+    Module,
+    Sketch,
+)
+from reseen.records import TOO_FEW, UPDATES_NOTHING, BlindSpot
 from reseen.updates.cost import Cost, cost_of
 from reseen.updates.forms import Matrix, Stored
 from reseen.updates.modules import is_own
@@ -57,6 +63,7 @@ TOO_MUCH_WORK = "the file asks for more work than one file is given"
 TOO_FAR_APART = "its tensors lie too far apart in the file"
 CUT_OFF = "its bytes did not all come"
 ZERO = "its update is zero"
+CHANGES_NOTHING = "the file updates nothing: its update is zero in every layer"
 NOT_FINITE = "its update is not finite"
 CODES = {
     TOO_LARGE_LAYER: "too-large",
@@ -65,9 +72,11 @@ CODES = {
     TOO_FAR_APART: "scattered",
     CUT_OFF: "cut-off",
     NOT_FINITE: "not-finite",
+    CHANGES_NOTHING: UPDATES_NOTHING,
+    TINY_UPDATE: UPDATES_NOTHING,
 }
-"""Why a module is left out, and the word for programs. Of one that is zero there is nothing to
-know; another reason is an error's, with its own code."""
+"""Why a module is left out, and the word for programs. One that is zero beside others is nothing to
+tell of; another reason is an error's, with its own code."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -380,6 +389,8 @@ class _Work:
         others, further = self._other_sketches()
         if not isinstance(made, Sketch) and further:
             made, *further = further  # what is no update hides no other adapter
+        if not isinstance(made, Sketch):
+            self._say_nothing_is_updated(made)
         if isinstance(made, Sketch):
             every = (self._modules, *self._others)
             names = {sketches.module_id(name): name for some in every for name in some}
@@ -392,6 +403,15 @@ class _Work:
                 for reason, n in self._left_out.items()
             )
         return Sketched(None, made, self._left_out, self._codes)
+
+    def _say_nothing_is_updated(self, reason: str) -> None:
+        """Where a file that was read in full has no sketch because its layers change nothing."""
+        if not self._complete:
+            return
+        if self._left_out.keys() == {ZERO} and not self._modules:
+            self._left_out[CHANGES_NOTHING] = self._left_out.pop(ZERO)
+        elif reason == TINY_UPDATE:
+            self._left_out[TINY_UPDATE] = len(self._modules)
 
     def _leave_out_what_strangers_share(self, sources: Set[str]) -> None:
         """Those layers are not compared, under whatever names."""

@@ -53,6 +53,8 @@ class Added:
     """Whose weights can be compared; None: nothing can."""
     further: int = 0
     """Adapters beside the first that are in the file: each is known alone."""
+    no_sketch: str | None = None
+    """Why altered copies of it cannot be recognised; None where they can."""
 
     def __repr__(self) -> str:
         return f"Added({self.outcome.value}, {self.removal})"
@@ -165,7 +167,8 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
 
             layers = len(decode(read.sketch).ids)
         more = len(read.further_sketches)
-        return Added(path, became, standing.id, why, written | renewed, layers, more)
+        blunt = None if layers is not None or read.rows is not None else read.no_sketch
+        return Added(path, became, standing.id, why, written | renewed, layers, more, blunt)
 
 
 def _renew(connection: Connection, read: Fingerprint) -> set[int]:

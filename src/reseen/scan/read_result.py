@@ -9,6 +9,7 @@ from reseen.observed.artifacts import Inspection
 from reseen.observed.blind_spots import BY_DIGESTS, DAMAGED, IN_PART, UNJUDGED
 from reseen.records import (
     TOO_FEW,
+    UPDATES_NOTHING,
     Artifact,
     BlindSpot,
     Confirmed,
@@ -58,10 +59,11 @@ class ReadResult:
     @property
     def troubles(self) -> tuple[BlindSpot, ...]:
         """What of `blind` a person should be told: all, where its weights could not be judged; else
-        only what Reseen failed on. That a file is small is none: it is counted, and listed."""
+        only what Reseen failed on. That a file is small, or changes nothing, is none: it is
+        counted, and listed."""
         if self.by_weights:
             return tuple(spot for spot in self.blind if spot.code in OURS)
-        return tuple(spot for spot in self.blind if spot.code != TOO_FEW)
+        return tuple(spot for spot in self.blind if spot.code not in (TOO_FEW, UPDATES_NOTHING))
 
     @property
     def is_damaged(self) -> bool:
