@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
+from typing import TypeAlias
 
 
 class Rung(IntEnum):
@@ -334,6 +335,10 @@ class Member:
     fingerprint: Fingerprint
 
 
+Figure: TypeAlias = float | int | str | Sequence[Sequence[str | float | int | None]]
+"""One of the figures behind evidence: a number, a word, or rows of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One reason why an artifact is taken for a removal."""
@@ -345,10 +350,11 @@ class Evidence:
     """The hex, or figures in words. Never a sealed value."""
     why: str
     """One sentence for a person."""
-    figures: Mapping[str, float | int | str] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)
     """For the weights rung: cosine, p_value, agreeing, relation, calibration. For the component
-    rung: by, share or cosine, margin, p_value, decoys, modules, weight; of two files that add up,
-    together_with, how, and those of the weights rung. For bytes,
+    rung: by, share or cosine, margin, p_value, decoys, modules, weight, and block by block `blocks`
+    (`observed.merge_parts`) and `explained`; of two files that add up, together_with, how, and
+    those of the weights rung. For bytes,
     `size_is_false`: a list gives the file with this digest another size."""
 
     @property
@@ -356,6 +362,13 @@ class Evidence:
         """Of several reasons, the strongest first; of digests, the SHA-256 that lists and hubs
         know."""
         return -self.rung, _KNOWN_FIRST.get(self.kind, len(_KNOWN_FIRST)), self.kind
+
+    @property
+    def likeness(self) -> float | None:
+        """The cosine, or how much of the removal's columns is inside; None where neither was
+        measured."""
+        told = self.figures.get("cosine", self.figures.get("share"))
+        return float(told) if isinstance(told, float | int) else None
 
 
 _KNOWN_FIRST = {kind.label: number for number, kind in enumerate(DigestKind)}

@@ -101,3 +101,17 @@ def test_of_the_class_that_is_never_read_nothing_is(home: Path, replica: Replica
     _, err = reseen(home, replica, "compare", *given, "--db", store, code=2)
     assert "only digests are compared" in err
     assert not [entry for entry in replica.journal.entries if entry.host == "cdn"]
+
+
+def test_what_was_added_to_the_base_is_drawn_block_by_block(home: Path, replica: Replica) -> None:
+    drawn, nothing = home / "blocks.svg", home / "nothing.svg"
+    store = ("--db", f"sqlite:///{home}/reseen/reseen.db", "--plot")
+    removed, stranger = (str(home / f"{name}.safetensors") for name in ("removed", "stranger"))
+    place = PLACE.format("baked")
+    reseen(home, replica, "compare", removed, place, *store, str(drawn), code=1)
+    text = drawn.read_text("utf-8")
+    assert "beside the base Sample base, it is inside" in text
+    assert "down_blocks" in text
+    _, said = reseen(home, replica, "compare", stranger, place, *store, str(nothing), code=0)
+    assert "was not written" in said
+    assert not nothing.exists()

@@ -11,7 +11,7 @@ from tests.match.updates import ALTERED, NO_ENCODER, OTHER, REMOVED, sketch
 
 from reseen.errors import Malformed
 from reseen.fingerprints.sketch import Sketch
-from reseen.match import blocks
+from reseen.match import block_names, blocks
 from reseen.match.compare import compare
 
 
@@ -47,7 +47,7 @@ def test_strangers_do_not_agree() -> None:
 def test_blocks_come_in_reading_order_and_every_module_has_a_name(architecture: str) -> None:
     made = sampled(architecture, 3, rank=4, recipe=Recipe()).encode()
     found = blocks.side_by_side(made, made)
-    assert 4 <= len(found) <= 2 * blocks.MOST_BLOCKS
+    assert 4 <= len(found) <= 2 * block_names.MOST_BLOCKS
     assert all(cell.name for block in found for cell in block.cells)
     assert all(block.mean == pytest.approx(1.0, abs=1e-4) for block in found)
     names = [block.name for block in found]
@@ -72,7 +72,7 @@ def _renamed(made: Sketch) -> Sketch:
 def test_an_unknown_network_stands_in_one_block_without_names() -> None:
     strange = _renamed(sketch(REMOVED)).encode()
     (block,) = blocks.side_by_side(strange, strange)
-    assert block.name == blocks.OTHERS
+    assert block.name == block_names.OTHERS
     assert {cell.name for cell in block.cells} == {""}
 
 

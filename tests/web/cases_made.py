@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from sqlalchemy import select
 from tests import removals_made
 from tests.facts import MadeMatch, record
 
@@ -28,6 +29,7 @@ from reseen.records import (
     RemovedFile,
     Repository,
     RepoType,
+    Rung,
 )
 from reseen.review import cases
 from reseen.store import schema
@@ -205,3 +207,39 @@ def gone(service: Service, repo: str) -> None:
             .values(state="gone", touched=1)
         )
     cases.put_all(service.store)
+
+
+def merge(
+    service: Service,
+    repo: str = "sample-account/merge",
+    *,
+    name: str = "unet: down_blocks.0.attentions.0",
+    in_blocks: bool = True,
+) -> tuple[Made, str]:
+    """A file that has two removals inside, and the second's id. `name`: of its first block;
+    `in_blocks`: strengths were kept block by block."""
+    from tests.match.updates import CAST, sketch
+
+    first, second = (removal(service, number) for number in (31, 32))
+
+    def part(strengths: tuple[float | None, ...], figures: dict[str, float]) -> Evidence:
+        rows = [
+            [name if n == 0 else f"unet: up_blocks.{n}", 8, w, None if w is None else 0.05, 0.9]
+            for n, w in enumerate(strengths)
+        ]
+        kept = {"blocks": rows, "explained": 0.84} if in_blocks else {}
+        told = {"by": "columns", "p_value": 2e-12, "decoys": 212, "modules": 128}
+        why = "Inside a merge: 97% of its columns are there."
+        return Evidence(Rung.COMPONENT, evidence.PART, "ab", why, told | figures | kept)
+
+    proof = part((0.6, 0.04, None, -0.3), {"share": 0.97, "margin": 0.81, "weight": 0.6})
+    case = sighting(service, first, repo, sketch=sketch(CAST).encode(), more=(proof,))
+    other = part((0.4, 1.2, 0.5, None), {"share": 0.91, "margin": 0.7})
+    with service.store.write() as connection:
+        s, r = schema.sightings.c, schema.removals.c
+        here = select(s.artifact_pk).join(schema.removals, r.pk == s.removal_pk)
+        pk = connection.scalars(here.where(r.id == first)).one()
+        found = MadeMatch(Match(second, (other,)), pk, Confirmed.HEADER)
+        record(connection, service.store.secret, [found])
+    cases.put_all(service.store)
+    return Made(case, first, repo), second

@@ -7,7 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.web.cases_made import HOSTILE, NAMES, SEALED, SECRETS, alike, gone, made, said, sighting
+from tests.web.cases_made import (
+    HOSTILE,
+    NAMES,
+    SEALED,
+    SECRETS,
+    alike,
+    gone,
+    made,
+    merge,
+    said,
+    sighting,
+)
 from tests.web.test_queue_page import harmless
 from tests.web.visitors import Visitor
 
@@ -107,6 +118,63 @@ def test_similar_weights_are_explained_and_drawn(visit: Visit, service: Service)
     assert text.count('class="cells"') > 6
     assert "down_blocks.0.attentions.0" in said_
     assert "base model" in said_
+
+
+def test_what_is_inside_a_merge_is_drawn_and_said_as_far_as_it_is_certain(
+    visit: Visit, service: Service
+) -> None:
+    it, other = merge(service)
+    text = visit(Role.READER).get(f"/cases/{it.case}").text
+    said_ = words(text)
+    assert f"This removed model, and 1 other that was removed: {other}" in said_
+    assert "it stands 0.81 above 212 decoys" in said_
+    assert "That it is used in 3 of 3 blocks" in said_
+    assert "Whether it is used" not in said_
+    assert "explain 84% of its numbers" in said_
+    assert "0.60 ± 0.05 0.40 90%" in said_
+    assert "0.04 ± 0.05, not told 1.20" in said_
+    assert "nothing there" in said_
+    assert "97% of its columns 0.16 (212) 0.81" in said_
+    assert text.count('class="strength"') == 4 + 2 + 7
+    (other_case,) = set(re.findall(r'href="/cases/(cs-\w+)', text)) - {it.case}
+    of_other = words(visit(Role.READER).get(f"/cases/{other_case}").text)
+    assert "it stands 0.70 above 212 decoys" in of_other
+    with service.store.write() as connection:
+        removals.withdraw(connection, service.keyring, other, "Sample reason 01")
+    left = words(visit(Role.READER).get(f"/cases/{it.case}").text)
+    assert "This removed model, and no other that is known here." in left
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("de", "Es steht 0,81 über 212 Vergleichsmodellen"),
+        ("es", "sobresale 0,81 por encima de 212 señuelos"),
+        ("fr", "il dépasse de 0,81 212 leurres"),
+    ],
+)
+def test_what_is_inside_is_said_in_every_language(
+    visit: Visit, service: Service, language: str, sentence: str
+) -> None:
+    it, _ = merge(service)
+    page = visit(Role.READER).get(f"/cases/{it.case}", headers={"accept-language": language})
+    assert sentence in re.sub(r"\s+", " ", page.text)
+
+
+def test_parts_that_were_found_before_blocks_were_kept_have_their_margin(
+    visit: Visit, service: Service
+) -> None:
+    it, _ = merge(service, in_blocks=False)
+    said_ = words(visit(Role.READER).get(f"/cases/{it.case}").text)
+    assert "That it is inside: it stands 0.81 above 212 decoys" in said_
+    assert "that was not kept when it was found" in said_
+    assert "Strength by block" not in said_
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_blocks_name_is_text(visit: Visit, service: Service, name: str) -> None:
+    it, _ = merge(service, name=name)
+    assert visible(name)[:40] in words(visit(Role.READER).get(f"/cases/{it.case}").text)
 
 
 def test_a_case_on_bytes_has_no_picture(visit: Visit, service: Service) -> None:

@@ -16,7 +16,7 @@ from reseen.errors import FileError, InputError
 from reseen.texts import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from reseen.fingerprints.rows import EmbeddingRows
     from reseen.fingerprints.sketch import Sketch
@@ -87,7 +87,7 @@ def compare(
                     raise InputError(f"it is not compared: {WHY}")
     if beside is not None:
         _tell_together((a, b, beside), endpoint, db, as_json=as_json)
-    _tell_checkpoint(a, b, endpoint, db, as_json=as_json)
+    _tell_checkpoint(a, b, endpoint, db, as_json=as_json, plot=plot)
     try:
         first, second, found, inside = _compared(a, b, endpoint, db)
     except InputError:
@@ -102,14 +102,24 @@ def compare(
     else:
         _print(found, first, second, inside)
     if plot is not None:
-        from reseen.cli.plot import block_picture
-        from reseen.store.private_files import private
-
-        with private(plot) as path:
-            path.write_text(block_picture(found, first.names, (a, b)), "utf-8")
-        note(f"Wrote {plot}")
+        _draw(plot, found, first.names, (a, b))
     accused = found.relation.is_copy or _accuses(inside)
     finish(ExitCode.MATCH if accused else ExitCode.DONE)
+
+
+def _draw(
+    plot: Path,
+    found: Comparison,
+    names: Mapping[int, str],
+    files: tuple[str, str],
+    verdict: str = "",
+) -> None:
+    from reseen.cli.plot import block_picture
+    from reseen.store.private_files import private
+
+    with private(plot) as path:
+        path.write_text(block_picture(found, names, files, verdict), "utf-8")
+    note(f"Wrote {plot}")
 
 
 def _tell_together(
@@ -284,7 +294,7 @@ def _tell_same(found: SameContent | None, *, as_json: bool) -> None:
 
 
 def _tell_checkpoint(
-    a: str, b: str, endpoint: str | None, db: str | None, *, as_json: bool
+    a: str, b: str, endpoint: str | None, db: str | None, *, as_json: bool, plot: Path | None
 ) -> None:
     """Say whether the first is inside the second, a checkpoint, and end so; nothing where that is
     none, or there is no store."""
@@ -327,6 +337,11 @@ def _tell_checkpoint(
     else:
         say(click.style("inside a checkpoint" if sure else "not told", fg="red" if sure else None))
         say(f"  {visible(why)}")
+    if plot is not None and part is not None and part.comparison is not None:
+        beside = f"beside the base {part.base}, it {'is' if sure else 'may be'} inside"
+        _draw(plot, part.comparison, first.names, (a, b), beside)
+    elif plot is not None:
+        note(f"Nothing of it is in the checkpoint that could be drawn: {plot} was not written")
     finish(ExitCode.MATCH if sure else ExitCode.DONE)
 
 

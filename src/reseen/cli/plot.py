@@ -21,20 +21,24 @@ _A_LINE = 100
 _LONGEST_NAME = 60
 
 
-def block_picture(found: Comparison, names: Mapping[int, str], files: tuple[str, str]) -> str:
+def block_picture(
+    found: Comparison, names: Mapping[int, str], files: tuple[str, str], verdict: str = ""
+) -> str:
     """A bar a block: the mean cosine of its modules, and each module as a dot; with the verdict as
     a sentence, both files' names, a legend and titles at the axes, so that it can stand alone.
 
     `names`: canonical module name by id; a module without one stands under "other". `files`: the
-    removed one's name and the other's, without their folders.
+    removed one's name and the other's, without their folders. `verdict`: what is said of a
+    checkpoint, of which what was added to its base was compared.
     """
+    verdict = verdict or found.verdict
     blocks: dict[str, list[float]] = {}
     for id_, cosine in zip(found.common.ids.tolist(), found.common.cosines.tolist(), strict=True):
         blocks.setdefault(block_of(names.get(id_, "other")), []).append(cosine)
     shown = sorted(blocks.items(), key=lambda item: _natural(item[0]))[:_MOST_BLOCKS]
     left_out = len(blocks) - len(shown)
     said, y = [], 26
-    for line in wrap(f"B compared with A: {found.verdict}.", 86):
+    for line in wrap(f"B compared with A: {verdict}.", 86):
         said.append(_text(16, y, line, size=15, weight=600))
         y += 21
     removed, other = map(_short, files)
@@ -50,7 +54,7 @@ def block_picture(found: Comparison, names: Mapping[int, str], files: tuple[str,
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
         f'width="{_WIDTH}" height="{height}" font-family="system-ui, sans-serif" font-size="12" '
-        f'role="img"><title>{escape(f"{other} compared with {removed}: {found.verdict}")}</title>',
+        f'role="img"><title>{escape(f"{other} compared with {removed}: {verdict}")}</title>',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         *said,
         *_legend(y + 12),

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import lru_cache
+from itertools import groupby
 
 from reseen.fingerprints.sketch import module_id
 from reseen.updates.names.known import DENOISERS, ENCODERS, known, one_of
@@ -25,6 +26,43 @@ _BLOCK = re.compile(
     r"|text_model\.encoder\.layers\.\d+|encoder\.block\.\d+)"
     r"\."
 )
+
+
+MOST_BLOCKS = 48
+"""Rows of a picture: above that, neighbours of one kind stand together."""
+
+
+def rows_of(architecture: str, ids: Collection[int]) -> list[tuple[str, list[tuple[int, str]]]]:
+    """These modules (id, name) in rows of a picture, in the order in which the network computes:
+    those of an unknown network in one row without names."""
+    left = set(ids)
+    found: list[tuple[str, tuple[int, str]]] = []
+    for id_, block, name in in_order(denoiser_of(architecture, left)):
+        if id_ in left:
+            left.remove(id_)
+            found.append((block, (id_, name)))
+    found += [(OTHERS, (id_, "")) for id_ in ids if id_ in left]
+    grouped = groupby(found, key=lambda each: each[0])
+    return _together([(name, [module for _, module in some]) for name, some in grouped])
+
+
+def _together(
+    blocks: list[tuple[str, list[tuple[int, str]]]],
+) -> list[tuple[str, list[tuple[int, str]]]]:
+    """Neighbours of one kind in one row where there would be too many rows."""
+    step = -(-len(blocks) // MOST_BLOCKS)
+    if step <= 1:
+        return blocks
+    made = []
+    for _, group in groupby(blocks, key=lambda block: block[0].rstrip("0123456789")):
+        some = list(group)
+        for start in range(0, len(some), step):
+            few = some[start : start + step]
+            name = few[0][0]
+            if len(few) > 1:
+                name += " to " + few[-1][0].rpartition(".")[2]
+            made.append((name, [module for _, modules in few for module in modules]))
+    return made
 
 
 def blocks_of(architecture: str, ids: Collection[int]) -> str:

@@ -9,17 +9,13 @@ in one block without names.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
 from reseen.fingerprints.sketch import Sketch, decode
-from reseen.match.block_names import OTHERS, denoiser_of, in_order
+from reseen.match.block_names import rows_of
 from reseen.match.calibration import unit
 from reseen.match.compare import AGREES
-
-MOST_BLOCKS = 48
-"""Rows of the picture: above that, neighbours of one kind stand together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +83,11 @@ def side_by_side(removed: bytes, other: bytes) -> tuple[Block, ...]:
     cosines = _cosines(first, second)
     if not cosines:
         return ()
-    found: list[tuple[str, Cell]] = []
-    left = set(first.ids.tolist())
-    for id_, block, name in in_order(denoiser_of(first.architecture, left)):
-        if id_ in left:
-            left.remove(id_)
-            found.append((block, Cell(name, cosines.get(id_))))
-    found += [(OTHERS, Cell("", cosines.get(id_))) for id_ in first.ids.tolist() if id_ in left]
-    blocks = [
-        Block(name, tuple(cell for _, cell in cells))
-        for name, cells in groupby(found, key=lambda each: each[0])
-    ]
-    return tuple(_together(blocks))
+    rows = rows_of(first.architecture, first.ids.tolist())
+    return tuple(
+        Block(name, tuple(Cell(module, cosines.get(id_)) for id_, module in modules))
+        for name, modules in rows
+    )
 
 
 def _cosines(first: Sketch, second: Sketch) -> dict[int, float]:
@@ -110,20 +99,3 @@ def _cosines(first: Sketch, second: Sketch) -> dict[int, float]:
     if negated > int((cosines >= AGREES).sum()):
         cosines = -cosines  # a negated adapter is compared as it is used, as `weights` does
     return dict(zip(ids.tolist(), cosines.tolist(), strict=True))
-
-
-def _together(blocks: list[Block]) -> list[Block]:
-    """Neighbours of one kind in one row where there would be too many rows."""
-    step = -(-len(blocks) // MOST_BLOCKS)
-    if step == 1:
-        return blocks
-    made: list[Block] = []
-    for _, group in groupby(blocks, key=lambda b: b.name.rstrip("0123456789")):
-        some = list(group)
-        for start in range(0, len(some), step):
-            few = some[start : start + step]
-            name = few[0].name
-            if len(few) > 1:
-                name += " to " + few[-1].name.rpartition(".")[2]
-            made.append(Block(name, tuple(cell for block in few for cell in block.cells)))
-    return made

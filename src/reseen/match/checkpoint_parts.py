@@ -30,6 +30,8 @@ from reseen.match import evidence
 from reseen.match.calibration import Background
 from reseen.match.checkpoints import Difference, Floats
 from reseen.match.compare import Comparison, common, compare
+from reseen.match.evidence import NO_STRENGTHS, PartStrengths
+from reseen.match.part_blocks import in_blocks
 from reseen.match.part_figures import SIGMAS
 from reseen.match.parts import MergePart, PartVerdict, inside
 from reseen.match.registry_parts import KnownSketch, sketch_name
@@ -74,6 +76,8 @@ class InCheckpoint:
     """1 for as it was."""
     doubt: str = ""
     """Why it is a lead at most."""
+    in_blocks: PartStrengths = NO_STRENGTHS
+    """How strong it is, block by block."""
 
     @property
     def is_copy(self) -> bool:
@@ -115,7 +119,8 @@ class InCheckpoint:
             made = evidence.weights(self.comparison)
         else:
             made = evidence.component(self.part, self.sketch)
-        figures = {**(made.figures or {}), "strength": round(self.strength, 4)}
+        figures = {**(made.figures or {}), **self.in_blocks.figures}
+        figures["strength"] = round(self.strength, 4)
         return replace(made, why=self.why, figures=figures)
 
     @property
@@ -142,11 +147,13 @@ def inside_checkpoint(
     told = [_one(clean, each, known, background) for each in likely]
     accused = [each for each, said in zip(likely, told, strict=True) if _passes(said)]
     account = _Account.of(found, [each.sketch for each in accused], beside)
+    blocks = in_blocks(whole, [each.sketch for each in accused])
     made: dict[str, InCheckpoint] = {}
     for each, said in zip(likely, told, strict=True):
         if each in accused:
             at = accused.index(each)
-            said = replace(said, doubt=account.doubt(at), strength=account.strengths[at])
+            strength = account.strengths[at]
+            said = replace(said, doubt=account.doubt(at), strength=strength, in_blocks=blocks[at])
         if said.speaks:
             before = made.get(said.removal)
             if before is None or (not before.is_sure and said.is_sure):

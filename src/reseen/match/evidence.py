@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from reseen.fingerprints.kinds import LADDER, PROVE
-from reseen.records import DigestKind, Evidence, Match, Rung
+from reseen.observed import merge_parts
+from reseen.observed.merge_parts import PartBlock
+from reseen.records import DigestKind, Evidence, Figure, Match, Rung
 
 if TYPE_CHECKING:
     from reseen.match.compare import Comparison
@@ -31,6 +33,28 @@ SUM = "sketch-sum"
 """The kind of what shows that two files add up to a removal."""
 ROWS = "sketch-rows"
 """The kind of what embeddings tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartStrengths:
+    """How strong a part is, block by block."""
+
+    blocks: tuple[PartBlock, ...]
+    explained: float | None
+    """How much of the file's numbers all its parts explain together."""
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """As evidence keeps them; nothing where there are none."""
+        if not self.blocks:
+            return {}
+        made: dict[str, Figure] = {merge_parts.BLOCKS: merge_parts.kept(self.blocks)}
+        if self.explained is not None:
+            made[merge_parts.EXPLAINED] = round(self.explained, 4)
+        return made
+
+
+NO_STRENGTHS = PartStrengths((), None)
 
 _DECLARED = {
     DigestKind.SHA256: "The hub states this file's SHA-256, and it is the removed file's.",
@@ -103,7 +127,7 @@ def read(kind: DigestKind, value: bytes) -> Evidence:
 
 def weights(found: Comparison) -> Evidence:
     """All modules that a file shares with the removal were compared, and it is a copy."""
-    figures: dict[str, float | int | str] = {
+    figures: dict[str, Figure] = {
         **found.parts,
         "cosine": round(found.cosine, 4),
         "mean": round(found.mean, 4),
@@ -120,7 +144,7 @@ def weights(found: Comparison) -> Evidence:
 
 def of_rows(found: RowsComparison) -> Evidence:
     """The rows of the removal's embeddings are in a file."""
-    figures: dict[str, float | int | str] = {
+    figures: dict[str, Figure] = {
         "cosine": round(found.cosine, 4),
         "rows_agreeing": found.agreeing,
         "rows": found.rows,
@@ -130,12 +154,12 @@ def of_rows(found: RowsComparison) -> Evidence:
     return Evidence(Rung.WEIGHTS, ROWS, f"cosine {found.cosine:.3f}", found.why, figures)
 
 
-def component(part: MergePart, sketch: str) -> Evidence:
+def component(part: MergePart, sketch: str, in_blocks: PartStrengths = NO_STRENGTHS) -> Evidence:
     """A removal is inside a file, as a part of a merge. `sketch`: the name of its sketch."""
     by = part.by
     assert by is not None
     told = part.figures[by]
-    figures: dict[str, float | int | str] = {
+    figures: dict[str, Figure] = {
         "by": by.value,
         "share" if by.value == "columns" else "cosine": round(told.value, 4),
         "p_value": told.p_value,
@@ -146,7 +170,7 @@ def component(part: MergePart, sketch: str) -> Evidence:
         figures["margin"] = round(told.margin, 4)
     if part.weight is not None:
         figures["weight"] = round(part.weight, 4)
-    return Evidence(Rung.COMPONENT, PART, sketch, part.why, figures)
+    return Evidence(Rung.COMPONENT, PART, sketch, part.why, {**figures, **in_blocks.figures})
 
 
 def sum_of_two(found: Comparison, how: str, other: str, sketch: str) -> Evidence:

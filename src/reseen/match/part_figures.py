@@ -129,6 +129,8 @@ class Side:
     """And how many known innocents stand behind them."""
     values: Floats
     """(N, M, 64): the numbers themselves."""
+    ids: NDArray[np.uint32]
+    """(M,): the modules."""
 
     @classmethod
     def of(
@@ -169,7 +171,7 @@ class Side:
             atoms = np.divide(atoms, lengths)
         else:
             mine = mine * scales
-        return cls(by, mine, offset, scales, atoms, present, numbers, many, known, values)
+        return cls(by, mine, offset, scales, atoms, present, numbers, many, known, values, ids)
 
     def reached(self, file: Floats) -> Doubles:
         """(N,): the value of each, for the file or what is left of it."""
@@ -178,11 +180,14 @@ class Side:
         made: Doubles = (sums / self.present.sum(axis=1)).astype(np.float64)
         return made
 
+    def each(self, at: int, file: Floats) -> Floats:
+        """(M,): the value of one, module by module; of those that it has not, nothing."""
+        made: Floats = (self.atoms[at] * file).sum(axis=1) + self.offset
+        return made
+
     def _lower(self, at: int, file: Floats) -> float:
         """The value over the weaker half of the modules."""
-        has = self.present[at] > 0
-        each = (self.atoms[at] * file).sum(axis=1) + self.offset
-        ordered = np.sort(each[has])
+        ordered = np.sort(self.each(at, file)[self.present[at] > 0])
         return float(ordered[: (len(ordered) + 1) // 2].mean())
 
     def chance(self, file: Floats) -> Doubles:

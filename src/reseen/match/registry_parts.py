@@ -23,6 +23,8 @@ from reseen.match import background, evidence, innocents
 from reseen.match.background import number, secret_of
 from reseen.match.calibration import CALIBRATED_FROM, USED
 from reseen.match.digests_alone import every_such_claim
+from reseen.match.evidence import NO_STRENGTHS, PartStrengths
+from reseen.match.part_blocks import in_blocks
 from reseen.match.part_figures import FEWEST_TO_CALIBRATE
 from reseen.match.parts import MergePart, PartVerdict, are_the_file, hinted, parts
 from reseen.match.shortlist import MOST_LISTED, Shortlist
@@ -58,11 +60,13 @@ class FoundPart:
     """Whose sketch it is."""
     sketch: str
     """The sketch's name."""
+    in_blocks: PartStrengths = NO_STRENGTHS
+    """Of what is sure."""
 
     @property
     def evidence(self) -> Evidence:
         """Of what is sure."""
-        return evidence.component(self.part, self.sketch)
+        return evidence.component(self.part, self.sketch, self.in_blocks)
 
     @property
     def is_sure(self) -> bool:
@@ -113,14 +117,22 @@ class PartSearch:
         same = are_the_file(file, self.strangers)
         rest = [each for each, is_it in zip(self.strangers, same, strict=True) if not is_it]
         said = parts(file, [each.sketch for each in there], rest, self.innocents)
-        best: dict[str, FoundPart] = {}
+        best: dict[str, tuple[MergePart, KnownSketch]] = {}
         for each, part in zip(there, said, strict=True):
-            if part.verdict is PartVerdict.NOTHING or each.removal in without:
-                continue
             before = best.get(each.removal)
-            if before is None or part.strength < before.part.strength:
-                best[each.removal] = FoundPart(each.removal, part, each.claim_pk, each.name)
-        return tuple(sorted(best.values(), key=lambda one: (one.part.strength, one.removal)))
+            if part.verdict is not PartVerdict.NOTHING and (
+                before is None or part.strength < before[0].strength
+            ):
+                best[each.removal] = part, each
+        sure = [each for part, each in best.values() if part.verdict is PartVerdict.PART]
+        blocks = in_blocks(file, [each.sketch for each in sure])
+        told = dict(zip((each.removal for each in sure), blocks, strict=True))
+        made = [
+            FoundPart(name, part, each.claim_pk, each.name, told.get(name, NO_STRENGTHS))
+            for name, (part, each) in best.items()
+            if name not in without
+        ]
+        return tuple(sorted(made, key=lambda one: (one.part.strength, one.removal)))
 
     def near(self, file: Sketch) -> list[KnownSketch]:
         """All that a file is held against."""

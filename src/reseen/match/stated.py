@@ -108,9 +108,8 @@ class NamedIndex:
         for part in parts:
             if self.index.searched(part.claim_pk) is not None:  # gone meanwhile
                 why = part.evidence
-                score = why.figures.get("share", why.figures.get("cosine"))
                 number = self.index.number(part.claim_pk)
-                found += self._for_lists(number, why, None if score is None else float(score))
+                found += self._for_lists(number, why, why.likeness)
         return _gathered(found)
 
     def _estimated(self, sketch: Sketch, exclude: Collection[str]) -> list[StatedMatch]:

@@ -7,12 +7,15 @@ outside is escaped by the template engine. Exact locations are in it only when a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files as resources
 
 from jinja2 import Environment, StrictUndefined
 
-from reseen.records import LADDER, Confirmed, Rung, SightingState
-from reseen.report import figures, in_words
+from reseen.observed import merge_parts
+from reseen.observed.merge_parts import PartInFile
+from reseen.records import LADDER, Confirmed, Rung, Sighting, SightingState
+from reseen.report import figures, in_words, part_picture
 from reseen.report.gather import (
     NOT_THIS,
     Findings,
@@ -22,11 +25,14 @@ from reseen.report.gather import (
     skipped,
     totals,
 )
+from reseen.report.part_picture import PartPicture
 from reseen.texts import for_people, visible
 
 MOST_ROWS = 2_000
 """Sightings with their evidence on the page; a browser would choke on 100,000. CSV has them all."""
 MOST_GROUPS = 200
+MOST_PICTURES = 20
+"""Files of which it is drawn what is inside."""
 
 RUNG_MEANING: Mapping[Rung, str] = {
     Rung.BYTES: "The SHA-256 or BLAKE3 of bytes that we read: the same file.",
@@ -54,6 +60,18 @@ CONFIRMED_MEANING: Mapping[Confirmed, str] = {
     Confirmed.BYTES: "all bytes read",
     Confirmed.CONTRADICTED: "bytes are others",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class PartFigure:
+    """The picture of one file with removals inside."""
+
+    sighting: str
+    removal: str
+    """The part that it is about."""
+    beside: tuple[str, ...]
+    """The others."""
+    drawn: PartPicture
 
 
 def render(findings: Findings, *, locations: bool) -> str:
@@ -87,8 +105,11 @@ def render(findings: Findings, *, locations: bool) -> str:
         removals=by_removal(found)[:MOST_GROUPS],
         accounts=by_account(found, locations=locations)[:MOST_GROUPS],
         most_groups=MOST_GROUPS,
+        most_pictures=MOST_PICTURES,
         months=months,
         tallest=max((n for _, n in months), default=1),
+        inside=part_figures(findings),
+        sample=part_picture.sample,
         rungs=[(r, sum(s.rung is r for s in found)) for r in rungs],
         rung_meaning=RUNG_MEANING,
         ladder=LADDER,
@@ -102,6 +123,32 @@ def render(findings: Findings, *, locations: bool) -> str:
         blind_scans=[scan for scan in findings.scans if scan.blind],
         live=SightingState.LIVE,
     )
+
+
+def part_figures(findings: Findings) -> tuple[PartFigure, ...]:
+    """Of files with removals inside: one picture each, about the part that is seen best."""
+    files: dict[tuple[str, ...], list[Sighting]] = {}
+    for sighting in findings.seen_again:
+        place = (sighting.hub, sighting.type.value, sighting.repo, sighting.path)
+        content = (sighting.revision, sighting.declared_sha256 or "", str(sighting.size))
+        if _part_of(sighting) is not None:
+            files.setdefault((*place, *content), []).append(sighting)
+    made = []
+    for several in files.values():
+        parts = [part for one in several if (part := _part_of(one)) is not None]
+        inside = merge_parts.in_order(parts, parts[0].removal)
+        drawn = part_picture.picture(inside)
+        if drawn is not None:
+            beside = tuple(part.removal for part in inside[1:])
+            made.append(PartFigure(several[0].id, inside[0].removal, beside, drawn))
+    return tuple(made)
+
+
+def _part_of(sighting: Sighting) -> PartInFile | None:
+    for proof in sighting.standing:
+        if merge_parts.is_part(proof.figures):
+            return PartInFile(sighting.removal, proof.figures)
+    return None
 
 
 def source_of(findings: Findings) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from reseen.records import Rung, Sighting
+from reseen.records import Figure, Rung, Sighting
 
 if TYPE_CHECKING:
     from reseen.registry.list_rows import ListSource
@@ -67,9 +67,14 @@ LOCATION_FIELDS = ("repo", "revision", "ref", "path", "declared_sha256")
 _FIGURES = ("cosine", "p_value", "agreeing", "relation", "calibration")
 
 
+def _cell(figure: Figure | None) -> Cell:
+    """A number or a word; rows of numbers have no room in a cell."""
+    return figure if isinstance(figure, str | int | float) else None
+
+
 def row(sighting: Sighting, *, locations: bool = True) -> dict[str, Cell]:
     """The sighting by field name. Without `locations` those fields are None."""
-    figures: Mapping[str, float | int | str] = next(
+    figures: Mapping[str, Figure] = next(
         (e.figures for e in sighting.evidence if e.rung in (Rung.WEIGHTS, Rung.COMPONENT)), {}
     )
     rungs = sorted({e.rung for e in sighting.standing}, reverse=True)
@@ -93,7 +98,7 @@ def row(sighting: Sighting, *, locations: bool = True) -> dict[str, Cell]:
         "state_note": sighting.state_note or None,
         "withdrawn": sighting.withdrawn,
         "declared_sha256": sighting.declared_sha256,
-        **{name: figures.get(name) for name in _FIGURES},
+        **{name: _cell(figures.get(name)) for name in _FIGURES},
         "downloads": sighting.downloads,
         "likes": sighting.likes,
         "repo_created_at": _instant(sighting.repo_created_at),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from reseen.match.evidence import SUM
+from reseen.observed.merge_parts import BLOCKS
 from reseen.records import (
     Confirmed,
     Digest,
@@ -156,6 +157,12 @@ def _figures(evidence: Evidence) -> Iterator[str]:
         yield f"p-value {p_value:.3g}"
 
 
+def _told(evidence: Evidence | None) -> dict[str, object]:
+    """Its figures, but for those of each block: a host acts on the whole."""
+    figures = {} if evidence is None else evidence.figures
+    return {name: figure for name, figure in figures.items() if name != BLOCKS}
+
+
 def _strongest(item: Item) -> Evidence | None:
     """Never a hint: those hold names of files and links. Never what was proved false."""
     proofs = [e for e in item.sighting.standing if e.rung > Rung.HINT]
@@ -169,7 +176,7 @@ def item_fields(item: Item) -> dict[str, object]:
     return place_fields(item) | {
         "rung": sighting.rung.label,
         "how_we_know": how_we_know(item),
-        "figures": {} if strongest is None else dict(strongest.figures),
+        "figures": _told(strongest),
         "confirmed": sighting.confirmed.value,
         "hash_is_false": sighting.hash_is_false,
         "opened": item.opened,

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from reseen.match.blocks import Cell
-from reseen.web.drawing import svg
+from reseen.report.drawing import svg
+from reseen.report.part_picture import sample
 from reseen.web.speech import N_
 
 ACROSS = 26
@@ -66,3 +67,22 @@ def picture(cells: Sequence[Cell]) -> Markup:
 def legend() -> list[tuple[Markup, str]]:
     """One cell of each kind, and its words."""
     return [(picture([Cell("", cosine)]), words) for cosine, words in LEGEND]
+
+
+STRENGTHS: Sequence[tuple[str, str]] = (
+    ("mine", N_("this removed model")),
+    ("other", N_("others that were removed")),
+    ("unsure", N_("cannot be told from nothing")),
+    ("error", N_("two standard deviations either way")),
+    ("full", N_("strength 0, and 1: as it was")),
+)
+MARGINS: Sequence[tuple[str, str]] = (
+    ("value", N_("a removed model")),
+    ("decoys", N_("decoys, but for the few highest")),
+)
+"""What stands in a picture of parts (`report.part_picture`), and what it stands for."""
+
+
+def samples(kinds: Sequence[tuple[str, str]]) -> list[tuple[Markup, str]]:
+    """One of each of these, and its words."""
+    return [(sample(kind), words) for kind, words in kinds]

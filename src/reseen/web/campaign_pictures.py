@@ -13,7 +13,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from reseen.web.drawing import svg
+from reseen.report.drawing import svg
 
 MOST_ACCOUNTS, MOST_REMOVALS = 60, 60
 """Rows and columns that are drawn: what can be told apart."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from reseen.report.drawing import svg
 from reseen.review.overview import Week
-from reseen.web.drawing import svg
 
 _HIGH, _WIDE, _STEP = 80, 14, 18
 

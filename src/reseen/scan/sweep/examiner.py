@@ -167,14 +167,14 @@ class Examiner:
         row["bytes_read"] = read
         row["sha256"] = row["sha256"] if what.inspection is None else _sha256(what.inspection, row)
         if best is not None:
-            top = max(best.evidence, key=lambda e: (e.rung, e.figures.get("cosine", 0)))
-            score = top.figures.get("cosine", top.figures.get("share"))
+            top = max(best.evidence, key=lambda e: (e.rung, e.likeness or 0))
+            score = top.likeness
             row |= {
                 "removal": best.removal,
                 "list_id": " ".join(map(str, self._lists.get(best.removal, ()))),
                 "rung": top.rung.label,
                 "relation": top.figures.get("relation"),
-                "score": None if score is None else round(float(score), 4),
+                "score": None if score is None else round(score, 4),
             }
         if any(one.matches or one.hints for one in found):
             row["found"] = packed(found)
@@ -237,5 +237,5 @@ def _sha256(seen: Inspection, row: Mapping[str, Any]) -> str | None:
 
 def _strength(match: Match) -> tuple[int, float, str]:
     """Of several removals in one file, which the row names; the others stand in `found`."""
-    scores = [float(e.figures.get("cosine", e.figures.get("share", 0))) for e in match.evidence]
+    scores = [e.likeness or 0.0 for e in match.evidence]
     return int(match.rung), max(scores), match.removal

@@ -20,10 +20,13 @@ from sqlalchemy import Connection
 
 from reseen.errors import AccessError, Conflict, InputError, ReseenError, SealError
 from reseen.hubs.kinds import stored_name
+from reseen.observed import merge_parts
+from reseen.observed.merge_parts import PartInFile
 from reseen.operations import cases as acts
 from reseen.operations import reading
 from reseen.records import LADDER, Confirmed, Names, Rung, Sighting
 from reseen.registry import removals
+from reseen.report import part_picture
 from reseen.report.html import CONFIRMED_MEANING, RUNG_MEANING
 from reseen.review import case_view, cases, likeness
 from reseen.review.case_filter import ALL
@@ -246,6 +249,7 @@ def _page(
         others = _of_account(connection, case)
         strongest = files.strongest
         like = likeness.of_sighting(connection, strongest.id) if strongest else None
+        inside = _inside(connection, strongest)
         hubs = service.settings.hubs
         read_job = reading.last_read_of(connection, hubs, reading.HubPath(case.hub, case.repo))
         last = just_done(connection, request, who) if written is None and names is None else None
@@ -298,6 +302,10 @@ def _page(
         likeness=like,
         pictures=[(block, blocks.picture(block.cells)) for block in like.blocks] if like else [],
         legend=blocks.legend(),
+        inside=part_picture.picture(inside),
+        inside_beside=[part.removal for part in inside[1:]],
+        inside_legend=blocks.samples(blocks.STRENGTHS),
+        margin_legend=blocks.samples(blocks.MARGINS),
         account_url=account,
         from_account=bool(came_from(back)),
         others=[other for other in others.entries if other.id != case.id][:OTHERS],
@@ -472,6 +480,14 @@ def _ladder(speech: Speech, sighting: Sighting | None) -> list[dict[str, object]
         for rung in (*LADDER, Rung.REFUTED)
         for some in [[e for e in sighting.evidence if e.rung is rung]]
     ]
+
+
+def _inside(connection: Connection, sighting: Sighting | None) -> tuple[PartInFile, ...]:
+    """What is inside the file, this removal first; nothing where it is not there as a part."""
+    if sighting is None or not any(merge_parts.is_part(e.figures) for e in sighting.standing):
+        return ()
+    found = merge_parts.of_file(connection, sighting.id)
+    return found if found and found[0].removal == sighting.removal else ()
 
 
 def _of_account(connection: Connection, case: QueueEntry) -> Page:

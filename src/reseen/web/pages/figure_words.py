@@ -11,12 +11,13 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
+from reseen.records import Figure
 from reseen.web.speech import N_, NP_, Speech
 
 _STRENGTH = re.compile(
     r"the second at (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?) times the strength of the first"
 )
-Figures = Mapping[str, float | int | str]
+Figures = Mapping[str, Figure]
 
 
 def sentences(speech: Speech, figures: Figures) -> list[str]:
