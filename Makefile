@@ -178,7 +178,7 @@ screenshots: $(VENV)/.dev packages
 # Optional: our modules and updates against those of torch, diffusers, peft and lycoris, in an
 # environment of its own (some gigabytes). The product needs none of them. What they make is kept in
 # tests/updates/*_vectors.json; `.venv-oracles/bin/python -m tests.updates.own_oracles` makes it anew
-# (and tests.updates.quantised_oracles, by bitsandbytes).
+# (and tests.updates.quantised_oracles, by bitsandbytes and comfy-kitchen).
 oracles: .venv-oracles/.done
 	@PYTHONPATH=src .venv-oracles/bin/python -m pytest tests/updates/test_updates_oracles.py \
 		tests/updates/test_own_oracles.py

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-for _name in ("torch", "peft", "lycoris", "bitsandbytes"):
+for _name in ("torch", "peft", "lycoris", "bitsandbytes", "comfy_kitchen"):
     pytest.importorskip(_name)
 
 from tests.updates import quantised_oracles  # noqa: E402
@@ -38,7 +38,7 @@ def test_what_is_kept_is_what_the_libraries_do(name: str) -> None:
         assert np.allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_kept_of_quantised_factors_is_what_bitsandbytes_does() -> None:
+def test_what_is_kept_of_quantised_factors_is_what_the_libraries_do() -> None:
     assert quantised_oracles.cases() == json.loads(quantised_oracles.KEPT.read_text())
 
 

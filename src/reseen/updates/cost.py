@@ -78,7 +78,7 @@ def cost_of(layer: Sequence[ModulePlan], components: Sequence[bool] = ()) -> Cos
     held = sum(prod(t.shape) for role, t in tensors.items() if t.dtype != "F32" and role != "diff")
     # Factors with scales are held as they are stored and as what they stand for.
     scaled = {role.partition("/")[0] for role in tensors if "/" in role}
-    held += sum(prod(tensors[role].shape) for role in scaled if role in tensors)
+    held += sum(2 * prod(tensors[role].shape) for role in scaled if role in tensors)
     held += sum(3 * prod(shape) for shape in layer[0].unpacked.values())
     made = work = 0
     for module, more in zip(layer, components or [False] * len(layer), strict=True):

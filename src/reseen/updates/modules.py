@@ -77,4 +77,5 @@ def is_own(module: ModulePlan, own: Mapping[str, ModulePlan]) -> bool:
         mine is not None
         and module.place is None
         and (mine.source, mine.rows) == (module.source, module.rows)
+        and mine.tensors.keys() == module.tensors.keys()
     )

@@ -60,6 +60,7 @@ from reseen.updates.not_read import (
 )
 from reseen.updates.own_objects import OwnPiece, close, own_pieces
 from reseen.updates.peft import GGUF_ALPHA, PeftConfig, config_of_gguf, parse_metadata
+from reseen.updates.quantised import as_stored
 from reseen.updates.sides import OWN
 
 _OR = "|"
@@ -230,6 +231,7 @@ def _readings(
     found += ((unknown, spelled) for spelled in readings.as_before(architecture, modules))
     found = _others(found, modules)
     found.append((architecture, readings.of_the_other_expert(architecture, modules)))
+    found.append((architecture, as_stored(modules)))
     found += (
         (guessed.model + BY_ORDER, _modules(some, guessed, scales, Counter()))
         for guessed, some in by_order(layers, naming)

@@ -1,26 +1,27 @@
 """Factors that are stored as small whole numbers or 8-bit floats, with the numbers that scale them.
 
-ComfyUI's scaled fp8 and int8, and int8 and 4-bit numbers of bitsandbytes. Each part of a factor has
-the factor's role and its own, `up/scale`. What is refused has parts that are not known.
+ComfyUI's scaled fp8 (one scale, one for each row, or one for each 32 numbers: mxfp8) and int8 (also
+turned by `convrot`), and int8 and 4-bit numbers of bitsandbytes. Each part of a factor has the
+factor's role and its own, `up/scale`. What is refused has parts that are not known.
+
+Not every loader heeds such scales, so a false one may stand there for us alone: those that say more
+than one number are used where the factor fills its type as scaled ones do, and the file is compared
+without them too (`as_stored`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
-import numpy as np
-from numpy.typing import NDArray
-
-from reseen.errors import Malformed, Unread
 from reseen.files.tensors import TensorInfo
-from reseen.updates.json_object import json_object
+from reseen.updates.modules import ModulePlan
 from reseen.updates.names.known import DENOISERS, ENCODERS, known
 from reseen.updates.names.suffixes import FACTORS, split
 from reseen.updates.open_sides import closed_by
 from reseen.updates.sides import Shape
 
-Matrix = NDArray[np.float32]
 Grouped = dict[str, dict[str, dict[str, TensorInfo]]]
 """By layer, by adapter, by role."""
 
@@ -44,11 +45,13 @@ _BEHIND_WEIGHT = {
 }
 """What stands behind the whole name."""
 _MARKER = "scaled_fp8"
-_FORMATS = ("float8_e4m3fn", "float8_e5m2", "int8_tensorwise")
-"""Of ComfyUI: each number times its scale. Others turn or pack them."""
+MX_BLOCK = 32
+"""Numbers of a row that have one scale in mxfp8."""
+_MX_TILE = (128, 4)
+"""Rows and columns of a tile of these scales; in one, rows stand in four columns."""
 _LONGEST_STATE = 1 << 12
-_NESTED_BLOCK = 256
-_LARGEST_SCALE = 1e9
+_OF_FLOATS = ("scale", "rows", "blocks", "exponents")
+_MANY = ("rows", "blocks", "exponents", "rows127", "format")
 
 
 def attach(parts: Sequence[TensorInfo], grouped: Grouped) -> list[TensorInfo]:
@@ -95,6 +98,8 @@ def _added(info: TensorInfo, weight: str, part: str, grouped: Grouped) -> bool:
         return False
     if part == "format" and factor.dtype != "I8":
         part = "beside"  # of 8-bit floats it says nothing that their type does not
+    if part == "scale" and factor.dtype.startswith("F8_"):
+        part = _scale_of_floats(info, factor)
     role = f"{said.role}/{part}"
     if role in roles:
         return False
@@ -104,14 +109,33 @@ def _added(info: TensorInfo, weight: str, part: str, grouped: Grouped) -> bool:
     return True
 
 
+def _scale_of_floats(info: TensorInfo, factor: TensorInfo) -> str:
+    """Which scale of 8-bit floats it is, by how many numbers it has; empty for none."""
+    numbers, rows = prod(info.shape), factor.shape[0] if factor.shape else 0
+    if numbers == 1:
+        return "scale"
+    if numbers == rows and info.dtype != "U8":
+        return "rows"
+    if len(factor.shape) == 2 and numbers == prod(tiled(rows, -(-factor.shape[1] // MX_BLOCK))):
+        return {"F8_E8M0": "blocks", "U8": "exponents"}.get(info.dtype, "")
+    return ""
+
+
+def tiled(rows: int, columns: int) -> tuple[int, int]:
+    """Rows and columns of the tiles that scales of blocks fill."""
+    height, width = _MX_TILE
+    return -(-rows // height) * height, -(-columns // width) * width
+
+
 def _is_of(info: TensorInfo, part: str, factor: TensorInfo) -> bool:
     """Whether a factor of this type can have such a part: what no loader would heed must not change
-    what is read. Scales of each row are those of whole numbers alone."""
+    what is read."""
     if part in ("state", "format") and prod(info.shape) > _LONGEST_STATE:
         return False
-    if part == "scale":
-        of_rows = prod(info.shape) != 1
-        return factor.dtype == "I8" or (factor.dtype.startswith("F8_") and not of_rows)
+    if part in _OF_FLOATS:
+        return factor.dtype == "I8" or factor.dtype.startswith("F8_")
+    if not part:
+        return False
     if part == "rows127":
         return factor.dtype == "I8"
     return factor.dtype == "U8" or part in ("format", "beside")
@@ -146,82 +170,20 @@ def unpacked_shapes(
     return {}
 
 
-def dequantised(
-    roles: Mapping[str, Matrix], shapes: Mapping[str, tuple[int, int]]
-) -> dict[str, Matrix]:
-    """The factors as numbers, without their parts. Raises Malformed where a part does not fit, and
-    Unread for a format that does more than to scale."""
-    parts: dict[str, dict[str, Matrix]] = {}
-    for name, array in roles.items():
-        role, slash, part = name.partition("/")
-        if slash:
-            parts.setdefault(role, {})[part] = array
-    made = {role: array for role, array in roles.items() if "/" not in role}
-    for role, some in parts.items():
-        if "absmax" in some:
-            made[role] = _of_four_bits(made[role], some, shapes.get(role))
-        elif "format" in some and _state(some["format"]).get("format") not in _FORMATS:
-            raise Unread("factors in a quantised format that does more than to scale them")
-        elif "scale" in some:
-            made[role] = _scaled(made[role], some["scale"])
-        elif "rows127" in some:
-            made[role] = _scaled(made[role], some["rows127"] / np.float32(127))
-    return made
+def as_stored(modules: Sequence[ModulePlan]) -> tuple[ModulePlan, ...]:
+    """The modules as a loader has them that heeds none of these scales; none where it makes no
+    difference."""
+    if not any(_is_more(role, info) for m in modules for role, info in m.tensors.items()):
+        return ()
+    return tuple(
+        module
+        if module.unpacked
+        else replace(module, tensors={r: t for r, t in module.tensors.items() if "/" not in r})
+        for module in modules
+    )
 
 
-def _scaled(array: Matrix, scale: Matrix) -> Matrix:
-    """Each number times its scale. One that is no number, zero or beyond measure counts as 1: who
-    heeds it has nothing of such a file, and who does not has the factor as it is stored."""
-    with np.errstate(invalid="ignore"):
-        usable = (np.abs(scale) >= 1 / _LARGEST_SCALE) & (np.abs(scale) <= _LARGEST_SCALE)
-    scale = np.where(usable, scale, np.float32(1))
-    if scale.size == 1:
-        return array * scale.reshape(())
-    if array.ndim < 1 or scale.size != len(array):
-        raise Malformed("the scale of a factor is neither one number nor one for each row")
-    return array * scale.reshape(-1, *(1 for _ in array.shape[1:]))
-
-
-def _of_four_bits(
-    array: Matrix, parts: Mapping[str, Matrix], shape: tuple[int, int] | None
-) -> Matrix:
-    """bitsandbytes: two numbers a byte, the high half first, each one of 16, times the largest of
-    its block; those are themselves of 256, times the largest of theirs."""
-    state = _state(parts["state"]) if "state" in parts else {}
-    values, largest = parts.get("map"), parts["absmax"].reshape(-1)
-    if shape is None or values is None or values.size != 16:
-        raise Malformed("factors of 4 bits without the numbers that they stand for")
-    block = _whole(state.get("blocksize", 64))
-    said = state.get("shape", list(shape))
-    if not isinstance(said, list) or prod(map(_whole, said)) != prod(shape):
-        raise Malformed("factors of 4 bits that say another shape than their layer has")
-    if "nested_map" in parts and "nested_absmax" in parts:
-        table, nested = parts["nested_map"].reshape(-1), parts["nested_absmax"].reshape(-1)
-        width = _whole(state.get("nested_blocksize", _NESTED_BLOCK))
-        offset = state.get("nested_offset", 0.0)
-        if table.size != 256 or nested.size != -(-largest.size // width):
-            raise Malformed("factors of 4 bits whose scales are not as many as their blocks")
-        places = np.clip(largest, 0, 255).astype(np.uint8)
-        offset = float(offset) if isinstance(offset, (int, float)) else 0.0
-        of_each = np.repeat(nested, min(width, largest.size))[: largest.size]
-        largest = table[places] * of_each + np.float32(offset)
-    numbers = prod(shape)
-    if 2 * array.size != numbers or largest.size != -(-numbers // block):
-        raise Malformed("factors of 4 bits whose scales are not as many as their blocks")
-    bytes_ = np.clip(array.reshape(-1), 0, 255).astype(np.uint8)
-    codes = np.stack([bytes_ >> 4, bytes_ & 15], axis=1).reshape(-1)
-    made: Matrix = values.reshape(-1)[codes]
-    made *= np.repeat(largest, min(block, numbers))[:numbers]
-    return made.reshape(shape)
-
-
-def _state(array: Matrix) -> Mapping[str, object]:
-    """A small JSON object that is stored as a tensor of bytes."""
-    data = np.clip(array.reshape(-1), 0, 255).astype(np.uint8).tobytes()
-    return json_object(data, "the state of a quantised factor")
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= 1 << 30:
-        raise Malformed("the state of a quantised factor has no usable number")
-    return value
+def _is_more(role: str, info: TensorInfo) -> bool:
+    """Is it a part that changes more of a factor than how large it is?"""
+    part = role.rpartition("/")[2]
+    return part in _MANY or (role.endswith("/scale") and prod(info.shape) > 1)

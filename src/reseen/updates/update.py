@@ -15,6 +15,7 @@ import numpy as np
 
 from reseen.errors import Malformed
 from reseen.updates.cost import factor_is_low_rank, loha_is_low_rank
+from reseen.updates.dequantised import dequantised
 from reseen.updates.forms import (
     Dense,
     Hadamard,
@@ -26,7 +27,6 @@ from reseen.updates.forms import (
 from reseen.updates.kronecker import Factor, Kronecker
 from reseen.updates.own_update import OwnForm, own_form
 from reseen.updates.plan import ModulePlan
-from reseen.updates.quantised import dequantised
 from reseen.updates.rotations import BlockDiagonal, Butterfly
 from reseen.updates.sides import OWN
 
