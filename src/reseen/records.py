@@ -287,6 +287,8 @@ class Fingerprint:
     """What of it was not read. Empty: "no match" speaks of all that is in it."""
     members: tuple[Member, ...] = ()
     """The files in it, where it is an archive: each is judged for itself."""
+    shards: tuple[bytes, ...] = ()
+    """SHA-256 of each file whose index it is: what is told of tensors and layers is theirs."""
 
     @property
     def sketches(self) -> tuple[bytes, ...]:

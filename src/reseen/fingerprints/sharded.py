@@ -7,6 +7,7 @@ digest and sketch are those that the same model has in one file.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -80,10 +81,10 @@ def with_shards(path: Path, read: Fingerprint, forbidden: Forbidden | None) -> F
         with bulkhead(), opened_shards(path) as opened:
             if opened is None or opened.are_forbidden(forbidden):
                 return read
-            whole = opened.whole
-            with system_limits.limits(whole.size):
-                contents = Contents(opened.listing(), whole.size, config_beside(path))
-                return _read(read, whole, contents)
+            size = opened.whole.size
+            with system_limits.limits(size):
+                contents = Contents(opened.listing(), size, config_beside(path))
+                return _read(read, opened, contents)
     except FileError as e:
         return replace(read, problem=str(e), blind=(BlindSpot(e.code, str(e)),))
 
@@ -105,12 +106,18 @@ def weights_of_shards(
             return None if made is None else run(whole, read_chosen(made, choice, progress))
 
 
-def _read(read: Fingerprint, files: FileParts, contents: Contents) -> Fingerprint:
-    for at in range(0, files.size, BLOCK):
-        data = files.read(Range(at, min(BLOCK, files.size - at)))
-        if not data:
-            raise Malformed("the file shrank while it was read")
-        contents.feed(memoryview(data), at)
+def _read(read: Fingerprint, opened: OpenedShards, contents: Contents) -> Fingerprint:
+    start, names = 0, []
+    for _, file in opened.files:
+        whole = hashlib.sha256()
+        for at in range(0, file.size, BLOCK):
+            data = file.read(Range(at, min(BLOCK, file.size - at)))
+            if not data:
+                raise Malformed("the file shrank while it was read")
+            whole.update(data)
+            contents.feed(memoryview(data), start + at)
+        names.append(whole.digest())
+        start += file.size
     told = contents.finish()
     found = [*read.digests]
     if told.tensors is not None:
@@ -125,4 +132,5 @@ def _read(read: Fingerprint, files: FileParts, contents: Contents) -> Fingerprin
         further_sketches=told.further,
         rows=told.rows,
         blind=told.blind,
+        shards=tuple(names),
     )

@@ -17,7 +17,7 @@ from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, 
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import OF_TENSORS, WHOLE
 from reseen.observed.artifacts import LFS
-from reseen.observed.parts_of_files import around
+from reseen.observed.parts_of_files import around, shards_of
 from reseen.records import DigestKind
 from reseen.store import schema
 from reseen.store.database import chunks
@@ -32,7 +32,7 @@ class ClassToldBy(Enum):
 
     ARCHIVE = "an archive that it stands in, or a file that it consists of"
     """Whoever knows that reads nothing of it: whatever was read does not count."""
-    FILE = "a digest of the whole file"
+    FILE = "a digest of the whole file, or of one of the files whose index it is"
     """Whoever knows that reads on no further: no more than these count."""
     WEIGHTS = "a digest of its weights"
 
@@ -41,11 +41,17 @@ def told_by(
     connection: Connection, artifact_pks: Collection[int], tables: ClassTables, cls: int
 ) -> Mapping[int, ClassToldBy]:
     """Those of these artifacts that are of this class, or a stricter one: the first that tells."""
-    outer = around(connection, artifact_pks)
-    itself = _by_itself(connection, {*artifact_pks}.union(*outer.values()), tables, cls)
+    outer, shards = around(connection, artifact_pks), shards_of(connection, artifact_pks)
+    others = (*outer.values(), *shards.values())
+    itself = _by_itself(connection, {*artifact_pks}.union(*others), tables, cls)
     found = {pk: itself[pk] for pk in artifact_pks if pk in itself}
+    indexes = (pk for pk, theirs in shards.items() if not theirs.isdisjoint(itself))
     held = (pk for pk, theirs in outer.items() if not theirs.isdisjoint(itself))
-    return {**found, **dict.fromkeys(held, ClassToldBy.ARCHIVE)}
+    return {
+        **found,
+        **dict.fromkeys(indexes, ClassToldBy.FILE),
+        **dict.fromkeys(held, ClassToldBy.ARCHIVE),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 What comes in: artifacts by pk. What goes out: for a file in an archive the archives around it, for
 a model in several files those files; and the way back. A file in an archive has no digest that a
-hub states: it has a mark, made of the archive's content, which is held to what the archive is.
+hub states: it has a mark, made of the archive's content, which is held to what the archive is. A
+model in several files at a hub has one, too, made of all of them. On a disk it is known by its
+index, a file of its own; of that the store keeps what its shards were, by their bytes.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from reseen.observed.artifacts import MEMBER, has
-from reseen.records import archive_path, is_in_parts
-from reseen.store import schema
+from reseen.records import DigestKind, archive_path, is_in_parts
+from reseen.store import meta, schema
 from reseen.store.database import chunks
 
+_SHARDS = "shards of "
+"""How the names begin under which the store keeps what the shards of an index were."""
 _MARK = 21
 """Bytes of a mark: as long as no digest is, so that it is taken for none."""
 _OF_OTHERS = 12
@@ -87,7 +91,58 @@ def within(connection: Connection, artifact_pks: Collection[int]) -> set[int]:
         members.update(connection.scalars(query))
     wanted = frozenset(artifact_pks)
     every = around(connection, members).items()
-    return {pk for pk, theirs in every if not wanted.isdisjoint(theirs)}
+    found = {pk for pk, theirs in every if not wanted.isdisjoint(theirs)}
+    return found | indexes_of(connection, wanted)
+
+
+def keep_shards(connection: Connection, artifact_pk: int, sha256s: Sequence[bytes]) -> None:
+    """Remember the files (by SHA-256) whose index this artifact was read to be, instead of those
+    that it was before. Of none nothing is told: it is no index, or they were not read now, and what
+    was read of them before stays."""
+    if sha256s:
+        meta.keep(connection, f"{_SHARDS}{artifact_pk}", b"".join(sha256s))
+
+
+def shards_of(connection: Connection, artifact_pks: Collection[int]) -> dict[int, set[int]]:
+    """Those of these artifacts that are the index of a model in several files -> artifacts of which
+    all bytes were read, and are one of those files."""
+    read = schema.read_digests.c
+    found: dict[int, set[int]] = {}
+    kept = _shards(connection)
+    for pk in kept.keys() & set(artifact_pks):
+        query = select(read.artifact_pk).where(read.kind == int(DigestKind.SHA256))
+        found[pk] = {
+            artifact_pk
+            for chunk in chunks(sorted(kept[pk]))
+            for artifact_pk in connection.scalars(query.where(read.value.in_(chunk)))
+        }
+    return found
+
+
+def indexes_of(connection: Connection, artifact_pks: Collection[int]) -> set[int]:
+    """The artifacts that are the index of one of these files."""
+    kept = _shards(connection)
+    if not kept:
+        return set()
+    read = schema.read_digests.c
+    query = select(read.value).where(read.kind == int(DigestKind.SHA256))
+    values = {
+        bytes(value)
+        for chunk in chunks(sorted(artifact_pks))
+        for value in connection.scalars(query.where(read.artifact_pk.in_(chunk)))
+    }
+    return {pk for pk, theirs in kept.items() if not values.isdisjoint(theirs)}
+
+
+def _shards(connection: Connection) -> dict[int, frozenset[bytes]]:
+    """By index: few files on a disk are one."""
+    length = DigestKind.SHA256.length
+    return {
+        int(name.removeprefix(_SHARDS)): frozenset(
+            value[at : at + length] for at in range(0, len(value), length)
+        )
+        for name, value in meta.starting(connection, _SHARDS).items()
+    }
 
 
 def _paths_around(path: str) -> Iterator[str]:

@@ -176,6 +176,7 @@ def digests_of(read: Fingerprint, *, weights: bool = False) -> Fingerprint:
         further_sketches=(),
         rows=None,
         members=(),
+        shards=(),
         blind=(BlindSpot("never-read", WHY),),
     )
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, select
 
-from reseen.match.judge import judge_artifacts
+from reseen.match import digests_alone
+from reseen.match.judge import judge_artifacts, judge_files
 from reseen.observed import artifacts as seen
-from reseen.observed import blind_spots, known_commits, walks
+from reseen.observed import blind_spots, known_commits, parts_of_files, walks
 from reseen.observed.artifacts import Inspection
 from reseen.observed.walks import NOTHING, Asked, Commit
 from reseen.records import Evidence, JudgedBy
@@ -122,6 +123,9 @@ def record_seen(
     told = _keep_blind_spots(connection, looked, {pk for pk, _ in readings}, scan_pk)
     if readings:
         seen.readings(connection, readings, at=at)
+        for pk, each in readings:
+            if each.fingerprint is not None:
+                parts_of_files.keep_shards(connection, pk, each.fingerprint.shards)
         taught = learning.learn(connection, artifacts=[pk for pk, each in readings if each.full])
     # What a hub states may show only now that a claim is not about this file.
     doubted = contradictions.by_files(
@@ -139,6 +143,9 @@ def record_seen(
         scan_pk=scan_pk,
         at=at,
     )
+    indexes = parts_of_files.indexes_of(connection, [pk for pk, _ in readings])
+    if digests_alone.such_artifacts(connection, indexes):  # by what was read of a shard just now
+        judge_files(connection, _secret(connection), indexes)
     return replace(
         told,
         new=tuple(one.id for one in judged.new),
