@@ -50,6 +50,8 @@ class ModulePlan:
     says_from_base: bool = False
     """Whether the configuration says that it began as a part of the base weight, which strangers
     share: its numbers decide (`fingerprints.beginnings`)."""
+    head: int = 0
+    """Rows of each attention head that llama.cpp turned (`turned_rows`); 0 for none."""
     what: str = ""
     """Which object of an algorithm of `sides.OWN` it is; empty for what is added to the weight."""
 
@@ -76,6 +78,6 @@ def is_own(module: ModulePlan, own: Mapping[str, ModulePlan]) -> bool:
     return (
         mine is not None
         and module.place is None
-        and (mine.source, mine.rows) == (module.source, module.rows)
+        and (mine.source, mine.rows, mine.head) == (module.source, module.rows, module.head)
         and mine.tensors.keys() == module.tensors.keys()
     )

@@ -62,6 +62,7 @@ from reseen.updates.own_objects import OwnPiece, close, own_pieces
 from reseen.updates.peft import GGUF_ALPHA, PeftConfig, config_of_gguf, parse_metadata
 from reseen.updates.quantised import as_stored
 from reseen.updates.sides import OWN
+from reseen.updates.turned_rows import otherwise, put_back
 
 _OR = "|"
 FEWEST_VALUES = 256
@@ -175,6 +176,7 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         lambda some: _modules(some, naming, scales, Counter()),
         counts,
     )
+    modules = put_back(modules, listing.metadata)
     others = _readings(first, naming, by_name, modules, scales)
     others += tuple(
         _reading(naming.architecture(each.layers), each.modules, number, is_adapter=True)
@@ -232,6 +234,7 @@ def _readings(
     found = _others(found, modules)
     found.append((architecture, readings.of_the_other_expert(architecture, modules)))
     found.append((architecture, as_stored(modules)))
+    found += ((architecture, turned) for turned in otherwise(modules))
     found += (
         (guessed.model + BY_ORDER, _modules(some, guessed, scales, Counter()))
         for guessed, some in by_order(layers, naming)

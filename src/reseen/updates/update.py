@@ -8,7 +8,7 @@ those of LyCORIS and PEFT; each is named where it is used.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -29,6 +29,7 @@ from reseen.updates.own_update import OwnForm, own_form
 from reseen.updates.plan import ModulePlan
 from reseen.updates.rotations import BlockDiagonal, Butterfly
 from reseen.updates.sides import OWN
+from reseen.updates.turned_rows import rows_put_back
 
 Form = LowRank | Kronecker | Hadamard | Stored | Dense
 
@@ -127,6 +128,8 @@ def _scaled_and_cut(module: ModulePlan, form: Form, roles: Mapping[str, Matrix])
     scale = np.float32(_scale(module, roles))
     if scale != 1:
         form = form.times(scale)
+    if module.head and isinstance(form, LowRank):
+        form = replace(form, left=rows_put_back(form.left, module.head))
     return form if module.rows is None else form.cut(module.rows)
 
 

@@ -49,8 +49,8 @@ _LLAMA_CPP = "\n".join(
     }.items()
     for end in ("", ".weight")
 )
-"""Names of llama.cpp (gguf-py/gguf/tensor_mapping.py). It turns the rows of q and k of some models
-into another order, so that of these the layers of one adapter differ."""
+"""Names of llama.cpp (gguf-py/gguf/tensor_mapping.py); it turns rows of q and k, too
+(`turned_rows`)."""
 
 
 LANGUAGE = Family(
