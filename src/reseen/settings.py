@@ -79,6 +79,7 @@ CIVITAI = "civitai"
 """The name of another that is there without any setting, and the kind of those like it."""
 CIVITAI_ENDPOINT = "https://civitai.com"
 LIBLIB, MODELSCOPE, OCI, GIT, ARC_EN_CIEL = "liblib", "modelscope", "oci", "git", "arcenciel"
+CIVARCHIVE = "civarchive"
 """Kinds of hubs that are there only where somebody sets one."""
 
 _OF_A_HUB = re.compile(r"RESEEN_HUB_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(ENDPOINT|TOKEN|QUOTA|KIND)")
@@ -103,6 +104,7 @@ USUAL_QUOTAS: Mapping[str, RateLimit] = {
     OCI: RateLimit(5, 1.0),
     GIT: RateLimit(2, 1.0),
     ARC_EN_CIEL: RateLimit(5, 1.0),
+    CIVARCHIVE: RateLimit(1, 1.0),
 }
 """By kind: hubs that publish no quota are asked so often at most, where the settings say nothing
 else."""

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from replica.civarchive import CivArchiveSite
 from replica.civitai import CivitaiSite
 from replica.faults import Fault, Kind
 from replica.server import Replica
+from replica.world import World
 from tests.cli.test_cli_hub import Nowhere, objects, reseen
 from tests.hubs.civitai_site import served
+
+from reseen.hubs import civarchive
+from reseen.store import schema
+from reseen.store.database import Store
 
 NAME = "Sample person 07"
 
@@ -203,3 +209,38 @@ def test_what_went_is_a_line(home: Path, civitai: Replica, site: CivitaiSite) ->
     out, err = ask(home, civitai, "ask", "civitai")
     assert out.startswith("live -> gone")
     assert "not there any more, by its word: 1 sighting" in err
+
+
+def test_a_locator_is_asked_only_when_it_was_allowed_and_its_places_are_looked_at(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(civarchive, "LONGEST_PAUSE", 0.0)
+    site = CivArchiveSite({digest_of(1): ("https://models.example/1",)})
+    with Replica(World(), site=site) as locator:
+        at = {
+            "RESEEN_HUB_CIVARCHIVE_ENDPOINT": locator.endpoint,
+            "RESEEN_HUB_CIVARCHIVE_KIND": "civarchive",
+        }
+
+        def run(*given: str, code: int = 0) -> tuple[str, str]:
+            return reseen(home, Nowhere(), *given, code=code, **at)
+
+        _, err = run("ask", "civarchive", code=2)
+        assert "asking civarchive is switched off" in err
+        (told,) = [each for each in objects(run("hubs", "--json")[0]) if each["locates"]]
+        assert (told["name"], told["asked_for"]) == ("civarchive", "nothing")
+        run("ask", "civarchive", "--allow")
+        out, _ = run("ask", "civarchive", "--dry-run")
+        assert "2 digests are of removals less than a day old: not sent yet." in out
+        assert locator.journal.total == 0
+        with (
+            Store(f"sqlite:///{home / 'reseen' / 'reseen.db'}") as store,
+            store.write() as connection,
+        ):
+            r = schema.removals
+            connection.execute(r.update().values(added_at=r.c.added_at - 2 * 24 * 3600 * 10**6))
+        _, err = run("ask", "civarchive")
+        assert "1 address at models.example, no hub of the settings: left alone" in err
+        located, ended = objects(run("ask", "civarchive", "--json")[0])
+    assert located == {"located": [], "elsewhere": [{"host": "models.example", "addresses": 1}]}
+    assert (ended["there"], ended["new_sightings"], ended["ended"]) == (1, 0, True)

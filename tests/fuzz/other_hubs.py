@@ -19,12 +19,15 @@ from reseen.files.source import Range
 from reseen.hubs import git_pack, git_wire
 from reseen.hubs.answers import why_unusable
 from reseen.hubs.arcenciel import ArcEnCiel
+from reseen.hubs.civarchive import CivArchive
 from reseen.hubs.git_forge import GitForge
 from reseen.hubs.http import ClientOptions
-from reseen.hubs.hub import Hub, WantedRepositories
+from reseen.hubs.hub import Hub, WantedRepositories, askable
 from reseen.hubs.modelscope import ModelScope
 from reseen.hubs.oci import OciRegistry
+from reseen.operations.locating import places_of
 from reseen.records import Artifact, Problem, RepoType
+from reseen.settings import HubSettings, Settings
 
 ENDPOINT, SECRET = "https://hub.example", "marked_secret"
 HASH = "9f3c71d2e58a40b6" * 4
@@ -33,9 +36,12 @@ KINDS: Mapping[str, Callable[..., Hub]] = {
     "oci": OciRegistry,
     "modelscope": ModelScope,
     "arcenciel": ArcEnCiel,
+    "civarchive": CivArchive,
 }
 CALLS = ("list", "repository", "files", "revisions", "read")
+ASK = "ask"
 _REPO = {"arcenciel": "sample-account/7"}
+_PLACES = ("https://hub.example/", "https://huggingface.co/a/b/", "http://[", "magnet:?", "")
 _MOST = 200
 """Requests after which a hub has nothing any more."""
 
@@ -125,6 +131,16 @@ def _bodies(rng: Random, kind: str) -> list[bytes]:
             _json(rng, {"Data": {"Files": _odd(rng, [file, _odd(rng, file)])}}),
             _json(rng, {"Data": {"RevisionMap": _odd(rng, branches)}}),
         ]
+    if kind == "civarchive":
+        mirror = {"url": _odd(rng, rng.choice(_PLACES) + word(rng)), "deletedAt": _odd(rng, None)}
+        file = {"sha256": _odd(rng, _sha(rng)), "mirrors": _odd(rng, [_odd(rng, mirror)])}
+        found = {"version": _odd(rng, {"files": _odd(rng, [file])})}
+        named = {"model_id": _odd(rng, 7), "model_version_id": _odd(rng, 8)}
+        return [
+            _json(rng, {"data": _odd(rng, found)}),
+            _json(rng, {"files": _odd(rng, [named])}),
+            _json(rng, found),
+        ]
     version = {"id": _odd(rng, 9), "sha256": _odd(rng, _sha(rng)), "originalName": _path(rng)}
     version |= {"publishAt": _odd(rng, "2026-01-01T00:00:00Z"), "downloadCount": _odd(rng, 1)}
     model = {"id": _odd(rng, 7), "uploader": _odd(rng, {"username": _odd(rng, "sample-account")})}
@@ -158,6 +174,8 @@ def _responses(
 
 def session(rng: Random) -> Said:
     kind, call = rng.choice([*KINDS]), rng.choice(CALLS)
+    if kind == "civarchive":  # nothing else of it is asked
+        call = ASK
     commit, bodies = _git(rng) if kind == "git" else ("x", _bodies(rng, kind))
     made = _responses(rng, kind, bodies)
     if kind == "git" and call == "files" and chance.chance(rng, 1.3):
@@ -210,6 +228,14 @@ async def _called(hub: Hub, given: Said) -> object:
     if given.call == "revisions":
         found = await hub.revisions(model, repo)
         return sum_of(found.revisions), [problem.reason for problem in found.problems]
+    if given.call == ASK:
+        parts = [part async for part in askable(hub).ask([bytes.fromhex(HASH)])]
+        settings = Settings.from_environment({})
+        named = [places_of(part.elsewhere, settings, HubSettings("x", ENDPOINT)) for part in parts]
+        reasons = [problem.reason for part in parts for problem in part.problems]
+        if MARKER in "".join(reasons):
+            raise Broken("a reason holds the input's words")
+        return sum_of(named), reasons
     if given.call == "read":
         file = Artifact(hub.name, model, repo, "x", "main", "9/y", 50, bytes.fromhex(HASH))
         data = await hub.read(file, Range(0, 10))

@@ -137,6 +137,7 @@ def _does_fit(value: object, shape: object) -> bool:
 
 ASSUMED = {
     "arcenciel.py": 2,
+    "civarchive.py": 1,
     "civitai.py": 2,
     "kohaku.py": 2,
     "liblib.py": 1,

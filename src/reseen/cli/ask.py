@@ -28,9 +28,15 @@ from reseen.errors import InputError
 from reseen.texts import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reseen.operations.asking import AboutToAsk, HubAsked, Switched
+    from reseen.operations.locating import Places
+    from reseen.records import Sighting
     from reseen.scan.by_hash import AskedByHash
-    from reseen.settings import HubSettings
+    from reseen.settings import HubSettings, Settings
+    from reseen.store.database import Store
+    from reseen.store.sealing import Keyring
 
 _EVERY = 10.0
 """Seconds between two lines of progress."""
@@ -71,7 +77,12 @@ def ask(
     abuse imagery) nothing is ever sent. --allow, --usual and --forbid say what it is asked for
     from now on, and ask nothing. Everything is recorded in the audit log. What the hub says is on
     the rung declared at most.
+
+    A locator (civarchive) says where copies are said to stand: repositories of the hubs in the
+    settings are then looked at. It is asked for nothing until --allow, and for no removal on the
+    day that it came.
     """
+    from reseen.hubs.kinds import askable_of
     from reseen.operations import asking
     from reseen.scan.unread_copies import in_store
 
@@ -94,13 +105,69 @@ def ask(
         def begins(what: AboutToAsk) -> None:
             _say_about(usual, meant, what, output, dry_run=False)
 
-        ended = asking.ask(store, keyring, meant, opener(meant), begins=begins, report=shown.report)
-        shown.rest(ended)
+        if askable_of(meant).locates:
+            ended = _located(store, keyring, meant, settings, output, begins)
+        else:
+            ended = asking.ask(
+                store, keyring, meant, opener(meant), begins=begins, report=shown.report
+            )
+            shown.rest(ended)
         unread = in_store(store)
     _say(meant, ended, output)
     if not output.silent:
         said_of_unread(unread)
     finish()
+
+
+def _located(
+    store: Store,
+    keyring: Keyring | None,
+    locator: HubSettings,
+    settings: Settings,
+    output: Output,
+    begins: Callable[[AboutToAsk], None],
+) -> HubAsked:
+    """Ask a locator, and say what came of the places that it names."""
+    from reseen.cli.progress import show_sighting
+    from reseen.cli.scan_end import say_walk
+    from reseen.operations.locating import LocateListener, locate
+
+    def found(sighting: Sighting) -> None:
+        show_sighting(sighting, as_json=output.as_json)
+
+    def places(where: Places) -> None:
+        _say_places(where, output)
+
+    listener = LocateListener(begins, places=places, found=found)
+    located = locate(store, keyring, locator, settings, listener)
+    for looked in located.looked:
+        if looked.outcome is not None:
+            say_walk(store, looked.outcome, looked.target, output)
+            if not looked.outcome.ended:
+                note(f"{looked.hub.endpoint}: {looked.outcome.stopped or 'stopped'}")
+                tell(ExitCode.STOPPED)
+        if looked.error is not None:
+            note(f"{looked.hub.endpoint}: {looked.error}")
+            tell(ExitCode.PART)
+    return located.asked
+
+
+def _say_places(places: Places, output: Output) -> None:
+    at_hubs = [(hub, len(named)) for hub, named in places.at_hubs]
+    if output.as_json:
+        emit(
+            {"located": [{"hub": hub.name, "repositories": many} for hub, many in at_hubs]}
+            | {"elsewhere": [{"host": host, "addresses": n} for host, n in places.at_others]}
+        )
+    if output.silent:
+        return
+    for hub, many in at_hubs:
+        what = count(many, "repository", "repositories")
+        note(f"{what} at {hub.host} said to hold copies: looked at now")
+    for host, many in places.at_others[:_MOST_LINES]:
+        note(f"{count(many, 'address', 'addresses')} at {host}, no hub of the settings: left alone")
+    if len(places.at_others) > _MOST_LINES:
+        note(f"{count(len(places.at_others) - _MOST_LINES, 'more host')} of the kind")
 
 
 def _say_about(
@@ -112,7 +179,7 @@ def _say_about(
             emit(
                 {"hub": hub.name, "asked_for": what.asks.value}
                 | {"digests": what.digests, "removals": what.removals}
-                | {"never_sent": what.never_sent, "dry_run": True}
+                | {"never_sent": what.never_sent, "too_new": what.too_new, "dry_run": True}
                 | {"lists": [{"list": name, "digests": many} for name, many in what.lists]}
             )
         return
@@ -129,6 +196,9 @@ def _say_about(
     if what.never_sent:
         are = "is" if what.never_sent == 1 else "are"
         show(f"  {what.never_sent:,} {are} of the class that is never read, and never sent.")
+    if what.too_new:
+        digests, are = count(what.too_new, "digest"), "is" if what.too_new == 1 else "are"
+        show(f"  {digests} {are} of removals less than a day old: not sent yet.")
     if what.asks.value == "nothing":
         show("  Asking it is switched off.")
     elif what.asks.value == "origin":

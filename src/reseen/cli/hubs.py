@@ -60,6 +60,7 @@ def hubs(db: str | None, as_json: bool) -> None:
                 | {"asked_for": asked.value if by_hash and asked else None}
                 | {"sends": by_hash.digest.label if by_hash else None}
                 | {"documented": by_hash.documented if by_hash else None}
+                | {"locates": by_hash.locates if by_hash else None}
             )
             continue
         say(f"{visible(names_of(hub))}  {visible(hub.endpoint)}")
@@ -76,14 +77,14 @@ def _asks(settings: Settings) -> Mapping[str, Asks | None]:
     """What each hub is asked for, by what the store calls it: as usual where there is no store, and
     None where it cannot be opened."""
     from reseen.hubs.kinds import stored_name
-    from reseen.operations.asking import Asks, asks_of
+    from reseen.operations.asking import asks_of, usual_asks
 
     names = [stored_name(hub) for hub in settings.hubs]
     try:
         with look_into(settings) as store, store.read() as connection:
             return {name: asks_of(connection, name) for name in names}
     except StoreMissing:
-        return dict.fromkeys(names, Asks.ORIGIN)
+        return {name: usual_asks(name) for name in names}
     except StoreError:
         return dict.fromkeys(names)
 
@@ -95,8 +96,9 @@ def _by_hash(able: Askable, asks: Asks | None) -> str:
     elif asks.value != "nothing":
         sends = f"`reseen ask` sends {able.digest.label} digests {SENT[asks]}"
     never = "" if asks is not None and asks.value == "nothing" else f"; {NEVER_SENT}"
+    locates = "; says where copies are said to stand elsewhere" if able.locates else ""
     undocumented = "" if able.documented else "; its makers document none of this: it may change"
-    return f"{sends}{never}{undocumented}"
+    return f"{sends}{never}{locates}{undocumented}"
 
 
 async def _abilities(hub: HubSettings) -> Abilities:

@@ -43,6 +43,8 @@ class Askable:
     """Digests that one question takes."""
     documented: bool
     """Its makers say how it is asked; otherwise that may change any day."""
+    locates: bool = False
+    """Nothing stands there: it says at which other places copies are said to stand (a locator)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ class ByHash:
     absent: frozenset[bytes] = frozenset()
     """Digests of which the hub says that no file there has them."""
     problems: tuple[Problem, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+    """Addresses at other places where a locator says that copies stand."""
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from reseen.records import FOLDER as FOLDER
 from reseen.records import Sighting
 from reseen.settings import (
     ARC_EN_CIEL,
+    CIVARCHIVE,
     CIVITAI,
     GIT,
     HUGGING_FACE,
@@ -46,8 +47,8 @@ class HubKind:
     """One kind of hub."""
 
     name: str
-    addresses: Callable[[str], Addresses]
-    """By host."""
+    addresses: Callable[[str], Addresses] | None
+    """By host; None where no model stands, and so none has a page."""
     opened: Callable[[HubSettings], Hub]
     """Inside a running event loop; to be closed."""
     askable: Callable[[], Askable] | None = None
@@ -121,6 +122,18 @@ def _arc_en_ciel(hub: HubSettings) -> Hub:
     return ArcEnCiel(hub.endpoint, hub.token, _options(hub, hub.contact))
 
 
+def _civarchive(hub: HubSettings) -> Hub:
+    from reseen.hubs.civarchive import CivArchive
+
+    return CivArchive(hub.endpoint, hub.token, _options(hub, hub.contact))
+
+
+def _civarchive_by_hash() -> Askable:
+    from reseen.hubs.civarchive import ASKABLE
+
+    return ASKABLE
+
+
 KINDS: Mapping[str, HubKind] = {
     kind.name: kind
     for kind in (
@@ -131,6 +144,7 @@ KINDS: Mapping[str, HubKind] = {
         HubKind(OCI, OciAddresses, _oci),
         HubKind(GIT, GitAddresses, _git),
         HubKind(ARC_EN_CIEL, ArcEnCielAddresses, _arc_en_ciel),
+        HubKind(CIVARCHIVE, None, _civarchive, _civarchive_by_hash),
     )
 }
 ALIASES = {"hf": HUGGING_FACE}
@@ -202,6 +216,12 @@ def askable_of(hub: HubSettings) -> Askable:
     return by_hash()
 
 
+def is_locator(name: str) -> bool:
+    """Whether what the store calls so is asked where copies stand, and holds none itself."""
+    kind = KINDS.get(name.partition("+")[0]) if "+" in name else None
+    return kind is not None and kind.askable is not None and kind.askable().locates
+
+
 def stored_name(hub: HubSettings) -> str:
     """What the store calls this hub."""
     kind = _kind(hub)
@@ -240,7 +260,7 @@ def addresses_of(hub: str) -> Addresses | None:
     kind = KINDS.get(word) if plus else KINDS[HUGGING_FACE]
     if not plus:
         host = hub
-    if kind is None or hub == FOLDER or not is_host(host):
+    if kind is None or kind.addresses is None or hub == FOLDER or not is_host(host):
         return None
     return kind.addresses(host)
 

@@ -4,6 +4,9 @@ A question tells a hub what is hunted. Of a row whose former link is at the hub 
 nothing by that, and is asked unless somebody switched that off; for all else an administrator
 switches it on. What the audit log said last of a hub is the switch: nothing else keeps it. Each
 question has its line before it is put: what could not be recorded is not asked.
+
+A locator (`Askable.locates`) holds nothing itself: it is asked for nothing until an administrator
+says so, and for no removal on the day that it came.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from sqlalchemy import Connection
 
 from reseen.errors import Conflict
 from reseen.hubs.hub import Hub
-from reseen.hubs.kinds import askable_of, stored_name
+from reseen.hubs.kinds import askable_of, is_locator, stored_name
 from reseen.operations import scans
 from reseen.operations.consequences import Followed
 from reseen.registry import to_ask
@@ -27,7 +30,8 @@ from reseen.scan.by_hash import AskedByHash, Report
 from reseen.settings import HubSettings
 from reseen.store import audit, links
 from reseen.store.audit import Act
-from reseen.store.database import Store
+from reseen.store.database import Store, now
+from reseen.store.lease import SECOND
 from reseen.store.sealing import Keyring
 
 LISTED, ASKED = "asking-list", "asked"
@@ -36,16 +40,18 @@ _IDS = 400
 """Ids of removals in one line of the log."""
 _LISTS = 50
 """Lists that a line names."""
+_DAY = 24 * 3_600 * SECOND
 
 
 class Asks(StrEnum):
     """What a hub is asked for."""
 
     ORIGIN = "origin"
-    """Rows whose former link is there: as long as nobody said otherwise."""
+    """Rows whose former link is there: as long as nobody said otherwise, but of a locator."""
     ALL = "all"
     """All removals in force."""
     NOTHING = "nothing"
+    """Of a locator: as long as nobody said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ class AboutToAsk:
     """How many of the digests each list gives, most first."""
     never_sent: int
     """Digests that would be among them, were they not of the class that is never read."""
+    too_new: int = 0
+    """Digests that would be among them, had their removals been here for a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +120,14 @@ def asks_of(connection: Connection, hub: str) -> Asks:
         for line in audit.latest(connection, {"action": f"asking-{asks}", "subject": hub}, most=1)
     ]
     if not said:
-        return Asks.ORIGIN
+        return usual_asks(hub)
     last = max(said, key=lambda line: line.number)
     return Asks(last.action.removeprefix("asking-"))
+
+
+def usual_asks(hub: str) -> Asks:
+    """What a hub is asked for as long as nobody said anything."""
+    return Asks.NOTHING if is_locator(hub) else Asks.ORIGIN
 
 
 def preview(store: Store, hub: HubSettings) -> AboutToAsk:
@@ -182,15 +195,19 @@ def _questions(
 
 
 def _wanted(connection: Connection, hub: HubSettings, asks: Asks) -> ToAsk:
-    kind = askable_of(hub).digest
+    able = askable_of(hub)
     if asks is Asks.NOTHING:
-        return ToAsk(kind)
-    return to_ask.to_ask(connection, kind, _site(hub) if asks is Asks.ORIGIN else None)
+        return ToAsk(able.digest)
+    # Who sees what is asked for on one day must not learn what was removed on it.
+    before = now() - _DAY if able.locates else None
+    site = _site(hub) if asks is Asks.ORIGIN else None
+    return to_ask.to_ask(connection, able.digest, site, before=before)
 
 
 def _about(connection: Connection, asks: Asks, wanted: ToAsk) -> AboutToAsk:
     removals = len(wanted.ids(connection))
-    return AboutToAsk(asks, len(wanted.removals), removals, _most(wanted), wanted.never_sent)
+    sent, never = len(wanted.removals), wanted.never_sent
+    return AboutToAsk(asks, sent, removals, _most(wanted), never, wanted.too_new)
 
 
 def _site(hub: HubSettings) -> str:

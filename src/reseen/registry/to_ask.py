@@ -36,6 +36,8 @@ class ToAsk:
     """How many of the digests each list gives, by the list's name."""
     never_sent: int = 0
     """How many more it would be, were they not of the class that is never read."""
+    too_new: int = 0
+    """How many more it would be, had their removals been here for longer."""
 
     def ids(self, connection: Connection, digests: Iterable[bytes] | None = None) -> list[str]:
         """The removals, by id, of these digests or of all."""
@@ -44,11 +46,14 @@ class ToAsk:
         return [id for some in chunks(pks) for id in ids_of(connection, list(some))]
 
 
-def to_ask(connection: Connection, kind: DigestKind, site: str | None) -> ToAsk:
-    """Of all removals in force; with a site, of rows of lists whose link is there."""
+def to_ask(
+    connection: Connection, kind: DigestKind, site: str | None, *, before: int | None = None
+) -> ToAsk:
+    """Of all removals in force; with a site, of rows of lists whose link is there. `before`: only
+    of those that were here by then (as the store tells time)."""
     d, c, r, lists = schema.digests.c, schema.claims.c, schema.removals.c, schema.lists.c
     query = (
-        select(d.value, c.removal_pk, lists.name)
+        select(d.value, c.removal_pk, lists.name, r.added_at)
         .select_from(schema.digests)
         .join(schema.claims, c.pk == d.claim_pk)
         .join(schema.removals, r.pk == c.removal_pk)
@@ -59,9 +64,14 @@ def to_ask(connection: Connection, kind: DigestKind, site: str | None) -> ToAsk:
         query = query.where(c.site == site, c.source == LISTED)
     found: dict[bytes, set[int]] = {}
     given: set[tuple[str, bytes]] = set()
-    for value, removal_pk, name in connection.execute(query):
+    newer: set[bytes] = set()
+    for value, removal_pk, name, added_at in connection.execute(query):
         digest = bytes(value)
-        if why_bogus(Digest(kind, digest)) is None:
+        if why_bogus(Digest(kind, digest)) is not None:
+            continue
+        if before is not None and added_at > before:
+            newer.add(digest)
+        else:
             found.setdefault(digest, set()).add(removal_pk)
             if name is not None:
                 given.add((name, digest))
@@ -69,7 +79,9 @@ def to_ask(connection: Connection, kind: DigestKind, site: str | None) -> ToAsk:
     for digest in never_sent:
         del found[digest]
     by_list = Counter(name for name, digest in given if digest in found)
-    return ToAsk(kind, found, by_list, len(never_sent))
+    too_new = newer - found.keys() - never_sent
+    too_new -= refused(connection, kind, too_new)
+    return ToAsk(kind, found, by_list, len(never_sent), len(too_new))
 
 
 def refused(connection: Connection, kind: DigestKind, digests: Iterable[bytes]) -> set[bytes]:

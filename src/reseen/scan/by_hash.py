@@ -26,6 +26,8 @@ from reseen.store.sealing import Keyring
 
 MOST_PROBLEMS = 1_000
 """That are told one by one."""
+MOST_ELSEWHERE = 100_000
+"""Addresses at other places that are kept of one locator's answers."""
 
 Questions = Iterable[Sequence[bytes]]
 """The digests of each question, made just before it is put: whoever makes them records that."""
@@ -49,6 +51,8 @@ class AskedByHash:
     gone: list[Sighting] = field(default_factory=list)
     """Those of them that are gone by that."""
     problems: list[Problem] = field(default_factory=list)
+    elsewhere: dict[str, None] = field(default_factory=dict)
+    """Addresses at other places where a locator says that copies stand, each once."""
     error: HubError | None = None
     """Why the rest was not asked."""
     stopped: bool = False
@@ -142,5 +146,8 @@ class _Asking:
                 if sightings.answered(connection, id, SightingState.GONE) is SightingState.GONE:
                     came.gone.append(sightings.by_id(connection, id))
         came.repositories += len(part.found)
+        came.elsewhere |= dict.fromkeys(part.elsewhere)
+        while len(came.elsewhere) > MOST_ELSEWHERE:
+            came.elsewhere.popitem()
         came.problems += part.problems
         del came.problems[MOST_PROBLEMS:]
