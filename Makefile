@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test packages check lint types bench bench-detection bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-sweep bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
+.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test packages check lint types bench bench-detection bench-recognition bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-sweep bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -40,6 +40,13 @@ bench: $(VENV)/.dev
 bench-detection: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.detection
 	@$(BIN)/python -m benchmarks.calibration
+
+# How often removed adapters are known again and who is accused, held out, by Reseen and by others, into
+# docs/recognition-benchmark.md. SIZE=small, default or published; METHODS="--method ..." for others. Some 15 minutes of
+# one core (small: 5); goes on where it was.
+SIZE ?= default
+bench-recognition: $(VENV)/.dev
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.recognition --size $(SIZE) $(METHODS) --write
 
 # Strangers whose adapters share parts (VeRA, FourierFT, OFT near nothing ...): 10,011 pairs of each
 # algorithm, into docs/strangers.md. Some 20 minutes.

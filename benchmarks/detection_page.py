@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import peers
+from benchmarks.intervals import at_least, at_most
 from reseen.match.compare import COPY_P
 
 if TYPE_CHECKING:
@@ -64,19 +64,6 @@ def of_few(few: Sequence[FewLayers]) -> str:
     every, accused = sum(f.pairs for f in few), sum(f.accused for f in few)
     lines += ["", f"In {every:,} pairs {accused} were called a copy."]
     return "\n".join(lines) + "\n"
-
-
-def at_most(successes: int, tries: int) -> float:
-    """The largest share under which so few successes, or fewer, have one chance in twenty: the
-    upper end of Clopper and Pearson's interval."""
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        share = (low + high) / 2
-        chance = sum(
-            comb(tries, k) * share**k * (1 - share) ** (tries - k) for k in range(successes + 1)
-        )
-        low, high = (share, high) if chance > 0.05 else (low, share)
-    return high
 
 
 def _table(group: str, outcomes: Sequence[Outcome]) -> str:
@@ -137,25 +124,13 @@ def _row(
     return "| " + " | ".join(cells) + " |"
 
 
-def at_least(successes: int, tries: int) -> float:
-    """The smallest share under which so many successes, or more, have one chance in twenty: the
-    lower end of Clopper and Pearson's interval (1934), one-sided, 95 %."""
-    low, high = 0.0, 1.0
-    for _ in range(40):
-        share = (low + high) / 2
-        chance = sum(
-            comb(tries, k) * share**k * (1 - share) ** (tries - k)
-            for k in range(successes, tries + 1)
-        )
-        low, high = (share, high) if chance < 0.05 else (low, share)
-    return low
-
-
 _HEAD = """# Detection power
 
 Made by `{command}`
 {how_long}, on {day}. Each edit of each adapter is written to a file and goes the
 whole way: digests and sketch in one pass over the file, search among the removed, full comparison.
+[The recognition benchmark](recognition-benchmark.md) asks the same, and what is inside merges, with
+more files of one architecture, a held-out half and curves; others may run their methods on it.
 
 What the columns say, each as a share of the files:
 

@@ -25,8 +25,15 @@ class _Base(torch.nn.Module):  # type: ignore[misc]
             self.add_module(name, linear)
 
 
-def merged(adapters: Sequence[Adapter]) -> dict[str, Factors]:
-    """Equal weights, `combination_type="cat"`."""
+def merged(
+    adapters: Sequence[Adapter],
+    how: str = "cat",
+    weights: Sequence[float] = (),
+    seed: int = 0,
+) -> dict[str, Factors]:
+    """`how`: its `combination_type`, with density 0.5 where it has one; `weights`: equal ones
+    without; `seed`: of what it drops at random."""
+    torch.manual_seed(seed)
     first = adapters[0]
     names = [f"m{i}" for i in range(len(first.layers))]
     model: Any = None
@@ -43,7 +50,9 @@ def merged(adapters: Sequence[Adapter]) -> dict[str, Factors]:
             layer.lora_A[f"a{number}"].weight.data = torch.from_numpy(factors.down)
             layer.lora_B[f"a{number}"].weight.data = torch.from_numpy(factors.scaled_up)
     keys = [f"a{number}" for number in range(len(adapters))]
-    model.add_weighted_adapter(keys, [1 / len(keys)] * len(keys), "all", combination_type="cat")
+    shares = list(weights) or [1 / len(keys)] * len(keys)
+    more = {} if how in ("cat", "linear") else {"density": 0.5}
+    model.add_weighted_adapter(keys, shares, "all", combination_type=how, **more)
     made: dict[str, Factors] = {}
     for name, module in zip(names, first.layers, strict=True):
         layer = getattr(model.model, name)

@@ -85,10 +85,11 @@ def play_all(seeds: Sequence[int], progress: Path, play_one: Callable[[int], Pla
     return 1 if faults else 0
 
 
-def digest_of_code(root: Path = ROOT) -> str:
-    """What tells the code that plays histories from what it was before, or will be."""
+def digest_of_code(root: Path = ROOT, places: Sequence[str] = PLAYED_BY) -> str:
+    """What tells the code that plays histories from what it was before, or will be. `places`:
+    folders, or files, of other code that results depend on."""
     told = hashlib.sha256()
-    files = (path for folder in PLAYED_BY for path in (root / folder).rglob("*"))
+    files = (path for place in places for path in (root / place, *(root / place).rglob("*")))
     for path in sorted(path for path in files if path.is_file() and path.suffix != ".pyc"):
         told.update(f"{path.relative_to(root)}\0".encode())
         told.update(hashlib.sha256(path.read_bytes()).digest())

@@ -1,0 +1,1 @@
+"""One protocol for methods that recognise adapters: edited files, asked of a registry."""
