@@ -24,6 +24,7 @@ from tests.match.updates import sketched
 
 from reseen.fingerprints.sketch import decode
 from reseen.match.calibration import Background
+from reseen.match.checkpoint_layers import here, read_against, read_base
 from reseen.match.checkpoint_parts import (
     MORE,
     InCheckpoint,
@@ -33,9 +34,6 @@ from reseen.match.checkpoints import (
     AgainstBases,
     KnownBase,
     between,
-    here,
-    read_against,
-    read_base,
 )
 from reseen.match.registry_parts import KnownSketch
 

@@ -65,6 +65,7 @@ def test_a_base_goes_in_is_listed_and_goes_out(folder: Path) -> None:
     )
     assert added["name"] == "B"
     assert added["modules"] == 72
+    assert (added.pop("sightings"), added.pop("to_read")) == ([], 0)
     assert told(run(folder, "registry", "base", "list", "--json")) == added | {
         "added": told(run(folder, "registry", "base", "list", "--json"))["added"]
     }

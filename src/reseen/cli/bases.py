@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +23,9 @@ from reseen.cli.common import (
 )
 from reseen.cli.hub import Output, output_options
 from reseen.texts import visible
+
+if TYPE_CHECKING:
+    from reseen.operations.consequences import Followed
 
 
 @click.group()
@@ -52,7 +56,8 @@ def add(file: Path, name: str, db: str | None, output: Output) -> None:
         open_or_make(settings) as store,
         bytes_bar(f"Reading {file.name}", quiet=output.silent) as progress,
     ):
-        made = put_in(store, keyring_if_any(store, settings), file, name, progress=progress)
+        added = put_in(store, keyring_if_any(store, settings), file, name, progress=progress)
+    made, followed = added.base, added.followed
     if output.as_json:
         emit(
             {
@@ -60,12 +65,15 @@ def add(file: Path, name: str, db: str | None, output: Output) -> None:
                 "architecture": made.architecture,
                 "size": made.size,
                 "modules": made.modules,
+                "sightings": list(followed.sightings),
+                "to_read": followed.to_read,
             }
         )
         return
     say(f"{visible(made.name)}: {visible(made.architecture)}, {count(made.modules, 'layer')}")
     if not output.quiet:
         note(f"{size_text(made.size)} read in {time.monotonic() - began:.0f} s.")
+        _followed(followed)
 
 
 @base.command("list")
@@ -105,5 +113,17 @@ def remove(name: str, db: str | None) -> None:
     from reseen.operations.bases import remove as take_out
 
     with open_store(settings_for(db)) as store:
-        take_out(store, name)
+        followed = take_out(store, name)
     say(f"{visible(name)}: removed")
+    _followed(followed)
+
+
+def _followed(followed: Followed) -> None:
+    """What became of the checkpoints that scans read."""
+    if followed.sightings:
+        note(f"{count(len(followed.sightings), 'new sighting')} in checkpoints that scans read.")
+    if followed.fallen:
+        note(f"{count(followed.fallen, 'sighting')} not found any more.")
+    if followed.to_read:
+        files = count(followed.to_read, "checkpoint")
+        note(f"{files} may be of it: the next scan reads on. `reseen scan --owed`")

@@ -352,7 +352,7 @@ def _checkpoint_source(
     from reseen.cli.hub import never_read, remote_file
 
     if (remote := remote_file(given, endpoint)) is not None:
-        from reseen.match.checkpoints import MOST_AT_HUB
+        from reseen.match.checkpoint_layers import MOST_AT_HUB
         from reseen.scan.remote import weights_of
 
         return partial(weights_of, *remote, never_read(db)), MOST_AT_HUB

@@ -326,7 +326,7 @@ def _emit_end(store: Store, outcome: Outcome, left: LeftOut) -> None:
 
     with store.read() as connection:
         for file in files(connection, outcome.scan, unjudged=True):
-            if all(spot.code == ORDINARY for spot in file.judged.not_read):
+            if all(spot.code in ORDINARY for spot in file.judged.not_read):
                 break  # checkpoints are most of a hub, and come last: they are counted
             emit(blind_fields(file))
     coverage = outcome.coverage

@@ -46,6 +46,12 @@ FULL, SURE = 0.85, 0.05
 """Where rounding comes to more than the removals do, or may be wrong by more than may be left, a
 removal is there at this strength at least, known to this standard deviation."""
 
+_KEPT = (
+    *("by", "share", "cosine", "p_value", "decoys", "modules", "margin", "weight", "agreeing"),
+    *("calibration", "strength"),
+)
+"""Figures that hold whichever layers of the file were read."""
+
 MORE = "there is more in the checkpoint than the removal and rounding"
 LESS = "the removal agrees with the rounding of the checkpoint's number format"
 COARSE = "the rounding of the checkpoint's number format hides how much of the removal is there"
@@ -124,6 +130,14 @@ class InCheckpoint:
         return replace(made, why=self.why, figures=figures)
 
     @property
+    def inside(self) -> Evidence:
+        """Of what is sure, as it is kept of files that scans read: on the rung `component`
+        whichever bar it passed, for it is inside a larger file."""
+        known = self.evidence.figures or {}
+        figures = {"base": self.base} | {name: known[name] for name in _KEPT if name in known}
+        return Evidence(Rung.COMPONENT, evidence.CHECKPOINT, self.sketch, self.why, figures)
+
+    @property
     def rung(self) -> Rung:
         return Rung.WEIGHTS if self.is_copy else Rung.COMPONENT
 
@@ -160,6 +174,17 @@ def inside_checkpoint(
                 made[said.removal] = said
     order = sorted(made.values(), key=lambda s: (not s.is_sure, s.part.strength, s.removal))
     return tuple(order)
+
+
+def may_hold(
+    found: Difference, known: Sequence[KnownSketch], beside: Sequence[Floats] = ()
+) -> bool:
+    """Does anything speak for one of these, that it is worth a closer look? `beside`: as in
+    `inside_checkpoint`."""
+    if found.is_rounding or not len(found.ids):
+        return False
+    clean = _without(found, [each for each in beside if _sigmas(found.numbers, each) >= SIGMAS])
+    return bool(_likely(clean.sketch(), known))
 
 
 def _likely(file: Sketch, known: Sequence[KnownSketch]) -> list[KnownSketch]:

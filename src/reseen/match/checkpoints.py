@@ -3,7 +3,7 @@
 What comes in: the sketch of a checkpoint's weights, and those of known bases. What goes out: the
 base that it was made from, and the `Difference`: the sketch of all that was added, with how much of
 that the rounding of its number format alone explains. What of it is a removal says
-`checkpoint_parts`.
+`checkpoint_parts`; which layers of a file are read, `checkpoint_layers`.
 
 A base is known by its distance over all modules that both have. Unrelated bases are 1.4 apart,
 fine-tunes of one base 0.01 to 0.1, the coarsest formats add 0.1; the middle of the modules decides,
@@ -12,41 +12,21 @@ so that a few spoiled ones tell nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.errors import Malformed, Unread
-from reseen.fingerprints.choice import ModuleOrder
-from reseen.fingerprints.local import weights_of
-from reseen.fingerprints.members import Forbidden
-from reseen.fingerprints.sketch import (
-    MOST_MODULES,
-    NUMBERS,
-    SIDE,
-    SLOTS,
-    Sketch,
-    in_steps,
-    module_id,
-)
-from reseen.fingerprints.weight_sketch import (
-    Progress,
-    WeightSketch,
-    WeightsRead,
-    decode,
-)
-from reseen.updates.whole_weights import FEWEST, WeightsPlan, may_be_one_model
+from reseen.errors import Malformed
+from reseen.fingerprints.sketch import MOST_MODULES, NUMBERS, SIDE, SLOTS, Sketch, in_steps
+from reseen.fingerprints.weight_sketch import WeightSketch, decode
+from reseen.updates.whole_weights import FEWEST, may_be_one_model
 
 NEAR = 0.4
 """Of the size of the weights: farther away than this no checkpoint is called one of a base."""
 ALIKE = 1e-5
 """Of the size of the weights: what is nearer is the same, for sums in single precision differ."""
-FIRST = 16
-"""Modules by which a base is looked for before all are read."""
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -211,17 +191,6 @@ def between(bases: Sequence[KnownBase], nearest: BaseTold, ids: Ids) -> list[Flo
     return found
 
 
-# -- from a file -----------------------------------------------------------------------------------
-
-MOST_SLOW = 192
-"""Modules that are read of a file that `is_slow`, which the key chooses."""
-MOST_AT_HUB = 64
-"""Modules that are read of a checkpoint at a hub: the fewest from which anything is certain."""
-FINE = 0.003
-"""Of the size of the weights: a base is kept of a number format that rounds by no more, which half
-precision and bfloat16 do; what a coarser one hides it would hide in every checkpoint."""
-
-
 def known_bases(stored: Iterable[tuple[str, str, bytes]]) -> list[KnownBase]:
     """Those of (name, architecture, stored sketch); a damaged row is no base."""
     found = []
@@ -231,44 +200,6 @@ def known_bases(stored: Iterable[tuple[str, str, bytes]]) -> list[KnownBase]:
         except Malformed:
             continue
     return found
-
-
-class _Every:
-    """All layers of a checkpoint."""
-
-    plan: WeightsPlan | None = None
-
-    def first(self, plan: WeightsPlan) -> WeightsPlan:
-        self.plan = plan
-        return plan
-
-    def rest(self, first: WeightSketch) -> None:
-        return None
-
-
-def read_base(
-    path: Path, progress: Progress | None = None, forbidden: Forbidden | None = None
-) -> WeightSketch:
-    """The sketch of a base model; `path` and `forbidden` as in `here`. Raises FileError for what is
-    no checkpoint of known layers."""
-    every = _Every()
-    read = weights_of(path, every, progress, forbidden)
-    if read is None or every.plan is None:
-        raise Unread(f"{path.name} is no checkpoint of layers that are known here")
-    if every.plan.not_read or read.left_out or len(read.sketch.ids) < FEWEST:
-        reasons = "; ".join(sorted(read.left_out)) or "they are packed"
-        raise Unread(f"some layers of {path.name} cannot be read: {reasons}")
-    return read.sketch
-
-
-def is_fine(made: WeightSketch) -> None:
-    """Raises Unread for a number format that is too coarse for a base."""
-    share = made.rounding / np.maximum(made.norms, 1e-30)
-    if not (share <= FINE).all():
-        raise Unread(
-            "a base model is kept of single or half precision, or bfloat16",
-            remedy="Give the file that the maker published, and no quantised one.",
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,82 +212,17 @@ class AgainstBases:
     """What is missing where there is none: "bases" of the architecture, the "base", "numbers"."""
 
 
-class LayersByBase:
-    """Which layers of one checkpoint are read: a few, which the key chooses, and where these tell
-    its base all that both have, or `most` of them, which the key chooses as well. Of `most` alone
-    no small tensors are read: for each would be a request."""
-
-    def __init__(self, known: Sequence[KnownBase], key: bytes, most: int | None = None) -> None:
-        self._known, self._order, self._most = known, ModuleOrder(key), most
-        self._plan: WeightsPlan | None = None
-        self._bases: list[KnownBase] = []
-
-    def first(self, plan: WeightsPlan) -> WeightsPlan:
-        if self._most is not None:
-            plan = replace(plan, marks=())
-        self._plan = plan
-        self._bases = [
-            base
-            for base in self._known
-            if may_be_one_model(plan.architecture, base.sketch.architecture)
-        ]
-        ids = _ids(plan)
-        if not self._bases or len(ids) < FEWEST:
-            return replace(plan, modules=(), marks=())
-        return _only(plan, ids[self._order.sorted(ids)[:FIRST]])
-
-    def rest(self, first: WeightSketch) -> WeightsPlan | None:
-        nearest = which_base(first, self._bases)
-        if self._plan is None or nearest is None:
-            return None
-        both = np.intersect1d(_ids(self._plan), nearest.base.sketch.ids)
-        most = self._most
-        if self._plan.is_slow:
-            most = min(most or MOST_SLOW, MOST_SLOW)
-        chosen = both[self._order.sorted(both)[:most]]
-        return replace(_only(self._plan, np.setdiff1d(chosen, first.ids)), marks=())
-
-    def told(self, read: WeightsRead | None) -> AgainstBases | None:
-        """What the checkpoint is, by what was read of it; None for what is no checkpoint."""
-        if read is None or self._plan is None:
-            return None
-        architecture = self._plan.architecture
-        if not self._bases:
-            return AgainstBases(architecture, None, "bases")
-        if len(_ids(self._plan)) < FEWEST:
-            return AgainstBases(architecture, None, "numbers")
-        found = which_base(read.sketch, self._bases)
-        if found is None:
-            return AgainstBases(architecture, None, "base")
-        return AgainstBases(architecture, difference(read.sketch, found))
+def of_model(known: Sequence[KnownBase], architecture: str) -> list[KnownBase]:
+    """The bases that files of this architecture may be made from."""
+    return [base for base in known if may_be_one_model(architecture, base.sketch.architecture)]
 
 
-CheckpointSource = Callable[[LayersByBase], WeightsRead | None]
-"""One file, here or at a hub: the sketch of the layers that are chosen."""
-
-
-def here(
-    path: Path, progress: Progress | None = None, forbidden: Forbidden | None = None
-) -> CheckpointSource:
-    """A file on this machine, or the index of one in shards. `forbidden`: told the digests of each
-    shard, whether nothing more of it may be read."""
-    return partial(weights_of, path, progress=progress, forbidden=forbidden)
-
-
-def read_against(
-    source: CheckpointSource, known: Sequence[KnownBase], key: bytes, most: int | None = None
-) -> AgainstBases | None:
-    """What a checkpoint is, as far as it can be told. None for what is no checkpoint. Raises
-    FileError, and HubError for one at a hub."""
-    choice = LayersByBase(known, key, most)
-    return choice.told(source(choice))
-
-
-def _ids(plan: WeightsPlan) -> Ids:
-    """Of its layers, ascending."""
-    return np.array(sorted({module_id(module.name) for module in plan.modules}), np.uint32)
-
-
-def _only(plan: WeightsPlan, ids: Ids) -> WeightsPlan:
-    wanted = set(ids.tolist())
-    return replace(plan, modules=tuple(m for m in plan.modules if module_id(m.name) in wanted))
+def against(file: WeightSketch, known: Sequence[KnownBase]) -> AgainstBases:
+    """What a checkpoint is, by the sketch of the layers that were read of it."""
+    bases = of_model(known, file.architecture)
+    if not bases:
+        return AgainstBases(file.architecture, None, "bases")
+    found = which_base(file, bases)
+    if found is None:
+        return AgainstBases(file.architecture, None, "base")
+    return AgainstBases(file.architecture, difference(file, found))

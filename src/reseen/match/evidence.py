@@ -29,6 +29,8 @@ _LEADS = {"BY_ORDER": BY_ORDER, "RECIPE": RECIPE, "OTHER_PART": OTHER_PART}
 """By the name of the relation."""
 PART = "sketch-part"
 """The kind of what shows that a removal is inside a merge."""
+CHECKPOINT = "sketch-checkpoint"
+"""The kind of what shows that a removal is inside a checkpoint."""
 SUM = "sketch-sum"
 """The kind of what shows that two files add up to a removal."""
 ROWS = "sketch-rows"

@@ -75,11 +75,11 @@ class PartsToAsk:
 def to_ask(connection: Connection, after: int) -> list[PartsToAsk]:
     """What is to be asked since this change of the registry (-1: nothing ever was), but for
     architectures of which there are too few decoys by number alone."""
-    every = _claims(connection, None)
+    every = searched_claims(connection, None)
     if not every:
         return []
     pks = change_log.removals_since(connection, after)
-    changed = every if pks is None else _claims(connection, pks)
+    changed = every if pks is None else searched_claims(connection, pks)
     # It may be that they are of the class that is never read now, or were when they were asked.
     anew = None if pks is None else files_of(connection, pks)
     files: dict[str, list[Read]] = {}
@@ -91,7 +91,7 @@ def to_ask(connection: Connection, after: int) -> list[PartsToAsk]:
     found = []
     for architecture, theirs in sorted(files.items()):
         decoys = len(_alike(architecture, every))
-        decoys += sum(len(some) for name, some in files.items() if _may_be(architecture, name))
+        decoys += sum(len(some) for name, some in files.items() if may_be(architecture, name))
         if decoys < CALIBRATED_FROM:
             continue
         touching = _alike(architecture, changed)
@@ -129,7 +129,9 @@ def _name(architecture: str) -> str:
     return f"{ASKED} {blake2b(architecture.encode(), digest_size=8).hexdigest()}"
 
 
-def _claims(connection: Connection, removal_pks: Sequence[int] | None) -> dict[str, dict[int, str]]:
+def searched_claims(
+    connection: Connection, removal_pks: Sequence[int] | None
+) -> dict[str, dict[int, str]]:
     """Architecture -> claims (by pk) whose sketches are searched, of these removals (None: of all),
     and the removals."""
     query = (
@@ -146,7 +148,7 @@ def _claims(connection: Connection, removal_pks: Sequence[int] | None) -> dict[s
     return found
 
 
-def _may_be(one: str, other: str) -> bool:
+def may_be(one: str, other: str) -> bool:
     """May these be one architecture?"""
     return bool(set(one_of(one)) & set(one_of(other)))
 
@@ -154,7 +156,7 @@ def _may_be(one: str, other: str) -> bool:
 def _alike(architecture: str, claims: Mapping[str, Mapping[int, str]]) -> dict[int, str]:
     """Those claims that may be of this architecture."""
     return {
-        pk: r for name in claims if _may_be(architecture, name) for pk, r in claims[name].items()
+        pk: r for name in claims if may_be(architecture, name) for pk, r in claims[name].items()
     }
 
 
@@ -178,7 +180,7 @@ def inside(
     (None: for any). Of files that are asked for all, what is not found any more falls: other
     innocents are in use than when it was."""
     alone = digests_alone.such_artifacts(connection, pks)
-    itself = _read_to_be(connection, pks)
+    itself = read_to_be(connection, pks)
     query = select(read_sketches.c.artifact_pk, read_sketches.c.value).where(
         read_sketches.c.kind.in_(ADAPTERS), read_sketches.c.complete == 1
     )
@@ -195,13 +197,22 @@ def inside(
                     found.append((pk, part.removal, part.evidence))
     if only is not None:
         return PartsFound(found, frozenset())
-    standing = _standing(connection, compared)
+    return PartsFound(found, not_found(connection, compared, found))
+
+
+def not_found(
+    connection: Connection, compared: Collection[int], found: Sequence[_Found], kind: str = PART
+) -> frozenset[tuple[int, int]]:
+    """What stood as a part of these files by evidence of this kind, and is not among what was
+    found: artifacts and removals, by pk."""
+    standing = standing_parts(connection, compared, kind)
     there = {(pk, removal) for pk, removal, _ in found}
-    fallen = {pair for pair, removal in standing.items() if (pair[0], removal) not in there}
-    return PartsFound(found, frozenset(fallen))
+    return frozenset(pair for pair, removal in standing.items() if (pair[0], removal) not in there)
 
 
-def _standing(connection: Connection, pks: Collection[int]) -> dict[tuple[int, int], str]:
+def standing_parts(
+    connection: Connection, pks: Collection[int], kind: str = PART
+) -> dict[tuple[int, int], str]:
     """What stands as a part of these files, by the artifact and the removal (pks), and which
     removal that is."""
     made: dict[tuple[int, int], str] = {}
@@ -211,14 +222,14 @@ def _standing(connection: Connection, pks: Collection[int]) -> dict[tuple[int, i
             .join(removals, removals.c.pk == sightings.c.removal_pk)
             .join(evidence, evidence.c.sighting_pk == sightings.c.pk)
             .where(sightings.c.artifact_pk.in_(chunk), evidence.c.stands == 1)
-            .where(evidence.c.rung == int(Rung.COMPONENT), evidence.c.kind == PART)
+            .where(evidence.c.rung == int(Rung.COMPONENT), evidence.c.kind == kind)
         )
         for artifact_pk, removal_pk, removal in connection.execute(query):
             made[artifact_pk, removal_pk] = removal
     return made
 
 
-def _read_to_be(connection: Connection, pks: Sequence[int]) -> dict[int, set[str]]:
+def read_to_be(connection: Connection, pks: Sequence[int]) -> dict[int, set[str]]:
     """Of these files: the removals that reading showed them to be. What a hub states may be refuted
     yet, and that a file is one removal says nothing of another that is inside."""
     by_reading = [int(rung) for rung in (Rung.WEIGHTS, Rung.TENSORS, Rung.BYTES)]

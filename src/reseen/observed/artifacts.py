@@ -16,8 +16,9 @@ from typing import Any, overload
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
 from reseen.errors import NotFound
-from reseen.observed import further, sketches
+from reseen.observed import checkpoint_sketches, further, sketches
 from reseen.observed import rows as kept_rows
+from reseen.observed.checkpoint_sketches import ReadWeights
 from reseen.records import (
     FOLDER,
     Artifact,
@@ -66,6 +67,8 @@ class Inspection:
     """The sketches of further adapters in it, where all modules were read."""
     rows: bytes | None = None
     """Of its embeddings, in their published layout."""
+    weights: ReadWeights | None = None
+    """Of a checkpoint: the sketch of the layers that were read."""
     architecture: str | None = None
     """Of the weight updates in it, empty where there are none; None: nobody looked for any."""
     modules: Mapping[str, bytes] = field(default_factory=dict)
@@ -473,6 +476,20 @@ def readings(
     sketches.keep_read(connection, made)
     further.keep_read(connection, [(pk, r.further) for pk, r in read if r.further])
     kept_rows.keep_read(connection, [(pk, r.rows) for pk, r in read if r.rows is not None])
+    weights = [(pk, r.weights) for pk, r in read if r.weights is not None]
+    checkpoint_sketches.keep_read(connection, weights)
+
+
+def keep_judged_by_weights(connection: Connection, artifact_pk: int, judged: bool) -> None:
+    """Whether what was read of an artifact's weights can be judged, as is known now."""
+    r = schema.readings.c
+    labels = connection.scalar(select(r.judged_by).where(r.artifact_pk == artifact_pk))
+    rungs = {Rung.of(label) for label in (labels or "").split()} - {Rung.WEIGHTS}
+    rungs |= {Rung.WEIGHTS} if judged else set()
+    told = " ".join(rung.label for rung in sorted(rungs, reverse=True))
+    if told != (labels or ""):
+        mine = update(schema.readings).where(r.artifact_pk == artifact_pk)
+        connection.execute(mine.values(judged_by=told))
 
 
 def read_digests(connection: Connection, artifact_pks: Iterable[int]) -> Mapping[int, list[Digest]]:

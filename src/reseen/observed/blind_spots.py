@@ -30,8 +30,16 @@ from reseen.records import Artifact, BlindSpot, Container, JudgedBy, Rung
 from reseen.store import schema
 from reseen.store.database import chunks
 
-ORDINARY = "whole-weights"
-"""The code of what most of a hub is: checkpoints. Told of last, and never one by one."""
+WHOLE_WEIGHTS, NO_BASE = "whole-weights", "no-base"
+ORDINARY = frozenset({WHOLE_WEIGHTS, NO_BASE})
+"""The codes of what most of a hub is: checkpoints, of which no base model is known, and other
+models. Told of last, and never one by one."""
+READ_OF_CHECKPOINTS = frozenset({WHOLE_WEIGHTS, "quantised"})
+"""Codes of what is no update, and is read all the same of what is known to be a checkpoint."""
+_NO_BASE_OF_IT = (
+    "a checkpoint of a model of which no base is known: what is inside is not looked for"
+)
+_NONE_IS_ITS = "a checkpoint of none of the known base models: what is inside is not looked for"
 UNRECORDED = "not-recorded"
 """The code of what was looked into before reasons were kept (schema 0007 says it of each)."""
 COUNTED = 10_000
@@ -147,7 +155,7 @@ def files(
     last = (
         select(
             c.artifact_pk,
-            func.min(case((c.code == ORDINARY, 1), else_=0)).label("ordinary"),
+            func.min(case((c.code.in_(ORDINARY), 1), else_=0)).label("ordinary"),
         )
         .where(of_scan)
         .group_by(c.artifact_pk)
@@ -197,11 +205,34 @@ def page_of_unjudged(
         .limit(most)
     )
     if not ordinary:
-        theirs = theirs.where(c.code != ORDINARY)
+        theirs = theirs.where(c.code.not_in(ORDINARY))
     pks = list(connection.scalars(theirs))
     query = _rows().where(c.artifact_pk.in_(pks)).order_by(c.artifact_pk, c.spot)
     by_file = groupby(connection.execute(query), key=lambda row: row.pk)
     return [(pk, _file(list(rows))) for pk, rows in by_file]
+
+
+def no_base(bases_are_known: bool, tensors: int) -> BlindSpot:
+    """Of a checkpoint whose base is not known. `bases_are_known`: of its architecture."""
+    return BlindSpot(NO_BASE, _NONE_IS_ITS if bases_are_known else _NO_BASE_OF_IT, tensors)
+
+
+def keep_base(connection: Connection, artifact_pk: int, spot: BlindSpot | None) -> None:
+    """The base of a checkpoint is known now (None), or not any more, and what that hides; the rest
+    of what was not read of it stays."""
+    table = schema.blind_spots
+    mine = table.c.artifact_pk == artifact_pk
+    query = select(table.c.spot, table.c.code, table.c.reason, table.c.count.label("times"))
+    rows = connection.execute(query.where(mine)).all()
+    before = [row for row in rows if row.code == NO_BASE]
+    if spot is not None and [row.reason for row in before] == [spot.reason]:
+        return
+    connection.execute(delete(table).where(mine, table.c.code == NO_BASE))
+    if spot is not None:
+        tensors = max((int(row.times) for row in before), default=spot.count)
+        number = max((row.spot for row in rows), default=-1) + 1
+        told = {"code": spot.code, "reason": spot.reason, "count": tensors, "scan_pk": None}
+        connection.execute(insert(table).values(artifact_pk=artifact_pk, spot=number, **told))
 
 
 def has(code: str) -> ColumnElement[bool]:

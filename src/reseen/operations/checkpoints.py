@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from reseen.match import background, checkpoints
-from reseen.match.checkpoint_parts import InCheckpoint, inside_checkpoint, removed
-from reseen.match.checkpoints import CheckpointSource, KnownBase
+from reseen.match import background, checkpoint_layers, checkpoints
+from reseen.match.checkpoint_layers import CheckpointSource
+from reseen.match.checkpoint_parts import InCheckpoint, inside_checkpoint, may_hold, removed
+from reseen.match.checkpoints import AgainstBases, KnownBase
 from reseen.match.registry_parts import KnownSketch, RegistryParts
+from reseen.observed.checkpoint_sketches import KeptCheckpoint
 from reseen.records import Fingerprint
 from reseen.registry import bases, never_read
 from reseen.store import search_key
@@ -43,6 +46,11 @@ class CheckpointSeen:
     """Why nothing is said of what is inside."""
 
     @property
+    def has_bases(self) -> bool:
+        """Is any base model of its architecture known?"""
+        return self.why != NO_BASES
+
+    @property
     def text(self) -> str:
         """In a sentence."""
         kind = f"a checkpoint ({self.architecture})"
@@ -73,12 +81,17 @@ class CheckpointSeen:
         }
 
 
+_Tell = Callable[[Sequence[KnownBase]], AgainstBases | None]
+"""What a file is against these base models."""
+
+
 class CheckpointReader:
-    """The base models of a store, as it is when a file is looked at."""
+    """The base models of a store, and its removals, as they are when a file is looked at."""
 
     def __init__(self, store: Store, parts: RegistryParts | None = None) -> None:
         self._store = store
         self._parts = parts or RegistryParts(store.read)
+        self._hiding: dict[tuple[str, ...], bool] = {}
 
     def seen(
         self,
@@ -95,8 +108,8 @@ class CheckpointReader:
             never = never_read.load(connection)
         if never_read.forbids(never, read):
             return None
-        source = checkpoints.here(path, progress, never_read.forbidden_by(never))
-        return self._against(source, without=without)
+        source = checkpoint_layers.here(path, progress, never_read.forbidden_by(never))
+        return self._against(self._read_by(source), without=without)
 
     def compared(
         self, removal: bytes, source: CheckpointSource, *, most: int | None = None
@@ -105,24 +118,49 @@ class CheckpointReader:
         layout: its part alone. The other removals are parts as well, or decoys. `most`: layers
         that are read."""
         own = removed(removal)
-        seen = self._against(source, own, most=most)
+        seen = self._against(self._read_by(source, most), own)
         if seen is None:
             return None
         return replace(seen, parts=tuple(p for p in seen.parts if p.removal == own.removal))
 
-    def _against(
-        self,
-        source: CheckpointSource,
-        own: KnownSketch | None = None,
-        without: Collection[str] = (),
-        most: int | None = None,
-    ) -> CheckpointSeen | None:
+    def kept(self, read: KeptCheckpoint, without: Collection[str] = ()) -> CheckpointSeen:
+        """A file of which the sketch of some layers is kept. `without`: as in `seen`."""
+        seen = self._against(lambda known: checkpoints.against(read.sketch, known), without=without)
+        assert seen is not None  # it is a checkpoint
+        return seen
+
+    def may_hold(self, read: KeptCheckpoint, known: Sequence[KnownSketch]) -> bool:
+        """Does anything speak for one of these removals, that such a file is worth judging?"""
+        found = checkpoints.against(read.sketch, self.bases).difference
+        return found is not None and may_hold(found, known, self._beside(found, self.bases))
+
+    def may_tell_more(self, read: KeptCheckpoint, *, others: bool) -> bool:
+        """Would reading more of such a file tell more? `others`: other bases are known than when it
+        was read."""
+        return checkpoint_layers.may_tell_more(
+            read.sketch, self.bases, is_enough=read.is_enough, others=others
+        )
+
+    def _read_by(self, source: CheckpointSource, most: int | None = None) -> _Tell:
         with self._store.read() as connection:
             order = search_key.of(connection)
-            stored = list(bases.sketches(connection))
-        known = checkpoints.known_bases(stored)
+        return lambda known: checkpoint_layers.read_against(source, known, order, most)
+
+    @cached_property
+    def bases(self) -> tuple[KnownBase, ...]:
+        """The base models that are in use, as they were when they were first asked for."""
+        with self._store.read() as connection:
+            return tuple(checkpoints.known_bases(bases.sketches(connection)))
+
+    def _against(
+        self,
+        tell: _Tell,
+        own: KnownSketch | None = None,
+        without: Collection[str] = (),
+    ) -> CheckpointSeen | None:
+        known: Sequence[KnownBase] = self.bases
         while True:
-            told = checkpoints.read_against(source, known, order, most)
+            told = tell(known)
             if told is None:
                 return None
             found = told.difference
@@ -138,6 +176,16 @@ class CheckpointReader:
     def _hides(self, base: KnownBase, known: Sequence[KnownBase]) -> bool:
         """Has a base a removal inside, which was removed after it was put in? Who puts one in then
         is refused."""
+        asked = (base.name, *(each.name for each in known))
+        if asked not in self._hiding:
+            self._hiding[asked] = self._has_inside(base, known)
+        return self._hiding[asked]
+
+    def hiding(self) -> list[str]:
+        """The bases that have a removal inside by now, by name: they are told of no checkpoint."""
+        return [base.name for base in self.bases if self._hides(base, self.bases)]
+
+    def _has_inside(self, base: KnownBase, known: Sequence[KnownBase]) -> bool:
         others = [each for each in known if each is not base]
         nearest = checkpoints.which_base(base.sketch, others)
         if nearest is None:
@@ -160,9 +208,15 @@ class CheckpointReader:
             near = [own, *(k for k in near if k.name != own.name)]
         with self._store.read() as connection:
             strangers = background.load(connection, found.architecture)
+        return inside_checkpoint(found, near, strangers, self._beside(found, known))
+
+    def _beside(
+        self, found: checkpoints.Difference, known: Sequence[KnownBase]
+    ) -> list[checkpoints.Floats]:
+        """What other bases, and known innocents, have of what was added."""
         beside = checkpoints.between(known, found.base, found.ids)
-        beside += [found.of(innocent) for innocent in search.innocents]
-        return inside_checkpoint(found, near, strangers, beside)
+        innocents = self._parts.search(found.architecture).innocents
+        return [*beside, *(found.of(innocent) for innocent in innocents)]
 
 
 def _base_seen(found: checkpoints.Difference) -> CheckpointSeen:

@@ -17,6 +17,7 @@ from reseen.match import innocents as innocents_in_use
 from reseen.match import kept_pairs
 from reseen.match.judge import judge_parts
 from reseen.observed import artifacts, sketches, walks
+from reseen.operations import checkpoints_read
 from reseen.operations.files_together import put_together
 from reseen.records import Evidence
 from reseen.registry import claims, innocents, learning, removals, same_files, stands_in
@@ -50,8 +51,8 @@ class Followed:
     sightings: tuple[str, ...] = ()
     """Ids of sightings that are new: removals found in what was seen before."""
     parts: tuple[str, ...] = ()
-    """Those of them that are removals inside files, as parts of merges, and of files that add up to
-    a removal, two of one account at a time."""
+    """Those of them that are removals inside files, as parts of merges or in checkpoints, and of
+    files that add up to a removal, two of one account at a time."""
     left_out: int = 0
     """Files, and pairs of files of one account, that were not put together: more than are looked
     at."""
@@ -61,7 +62,9 @@ class Followed:
     """Known innocents that went out of use, or came back."""
     fallen: int = 0
     """How many sightings were not found inside a merge any more, other innocents being in use, or
-    not in what two files add up to."""
+    not in what two files add up to, or inside a checkpoint, other bases being in use."""
+    to_read: int = 0
+    """Checkpoints whose base is known since they were read, of which the next scan reads on."""
 
 
 def is_due(connection: Connection) -> bool:
@@ -73,6 +76,7 @@ def is_due(connection: Connection) -> bool:
         or _are_innocents_due(connection)
         or meta.value(connection, PARTS) != _known_now(connection)
         or kept_pairs.is_due(connection)
+        or checkpoints_read.is_due(connection)
         or cases.is_due(connection)
         or notice_updates.is_due(connection)
     )
@@ -96,6 +100,8 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
             new = _match_past(connection, store.secret, since)
     innocents_moved = _settle_innocents(store)
     parts, left_out, fallen = _find_parts(store)
+    inside = checkpoints_read.judge(store)
+    parts, fallen = [*parts, *inside.new], fallen + inside.fallen
     with store.read() as connection:  # nothing to do is no reason to wait for the writer
         untold = cases.is_due(connection)
     if untold:
@@ -106,7 +112,7 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     if unsettled:
         with store.write() as connection:
             moved = notice_updates.settle(connection)
-    told = (tuple(moved), tuple(innocents_moved), fallen)
+    told = (tuple(moved), tuple(innocents_moved), fallen, inside.to_read)
     return Followed((*new, *parts), tuple(parts), left_out, *told)
 
 

@@ -7,11 +7,12 @@ Everything happens in the caller's transaction.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, select
 
 from reseen.errors import Conflict, InputError, NotFound
 from reseen.observed.artifacts import instant
@@ -103,15 +104,28 @@ def every(connection: Connection) -> Iterator[Base]:
         yield Base(name, architecture, size, bytes(sha256), modules, instant(added))
 
 
+def version(connection: Connection) -> bytes:
+    """What is another whenever other base models are in use; empty where there are none."""
+    b = schema.bases.c
+    every = connection.scalars(select(b.sha256).where(~_removed()).order_by(b.sha256))
+    digests = b"".join(map(bytes, every))
+    return hashlib.sha256(digests).hexdigest()[:16].encode() if digests else b""
+
+
 def sketches(connection: Connection) -> Iterator[tuple[str, str, bytes]]:
     """(name, architecture, sketch) of each, by name; but for those whose file is a removal by now,
     whichever came first: a removed model is no base."""
+    b = schema.bases.c
+    query = select(b.name, b.architecture, b.value).where(~_removed()).order_by(b.name)
+    for name, architecture, value in connection.execute(query):
+        yield name, architecture, bytes(value)
+
+
+def _removed() -> ColumnElement[bool]:
+    """A condition on `bases`: its file is a removal."""
     b, d, c = schema.bases.c, schema.digests.c, schema.claims.c
-    removed = (
+    return (
         exists()
         .where(d.kind == int(DigestKind.SHA256), d.value == b.sha256)
         .where(c.pk == d.claim_pk, c.in_force == 1)
     )
-    query = select(b.name, b.architecture, b.value).where(~removed).order_by(b.name)
-    for name, architecture, value in connection.execute(query):
-        yield name, architecture, bytes(value)

@@ -11,6 +11,7 @@ from reseen.hubs.hub import Hub
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.readings import File, ReadSoFar
 from reseen.records import Artifact
+from reseen.scan.bases_at_hand import BasesAtHand
 from reseen.scan.budget import Allowance, Budget
 from reseen.scan.outage import StorageOutage
 from reseen.scan.pace import USUAL, Pace
@@ -49,6 +50,8 @@ class ReadContext:
     """How far files of this repository were read by earlier visits."""
     storage: StorageOutage = field(default_factory=StorageOutage)
     """Whether the host that serves files answers; shared by all visits of a scan."""
+    bases: BasesAtHand | None = None
+    """The base models that checkpoints are told from; None: they are not looked into."""
     parts: tuple[Artifact, ...] = ()
     """The files that the artifact stands in which is read: a model in several."""
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, update
 
@@ -38,6 +39,7 @@ from reseen.records import (
 from reseen.registry import never_read
 from reseen.registry.never_read import NeverRead
 from reseen.scan import archived, scan_rows
+from reseen.scan.bases_at_hand import BasesAtHand, may_be_checkpoint
 from reseen.scan.budget import Kind
 from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
 from reseen.scan.pool import read_files
@@ -48,6 +50,9 @@ from reseen.scan.reinspection import record_past
 from reseen.store import schema
 from reseen.store.database import Store, now
 from reseen.store.sealing import Keyring
+
+if TYPE_CHECKING:
+    from reseen.scan.checkpoint import LayersRead
 
 _BATCH = 200  # files written in one transaction
 _SECONDS = 2.0  # ... or as many as come in this time
@@ -99,6 +104,8 @@ class _Came:
     artifact: Artifact
     fingerprint: Fingerprint | None
     """None: a Git LFS pointer lies there, and not the file."""
+    layers: LayersRead | None = None
+    """Of a checkpoint."""
 
 
 def scan_folder(
@@ -120,7 +127,8 @@ def scan_folder(
         never = never_read.load(connection)
     count = _Counts()
     new: list[str] = []
-    for batch in _batches(_came(files, jobs or os.cpu_count() or 1, never, count)):
+    at_hand = BasesAtHand(store)
+    for batch in _batches(_came(files, jobs or os.cpu_count() or 1, never, count, at_hand)):
         with store.write() as connection:
             ids = _write(connection, scan, batch, known, count)
             known = known.followed(connection)  # what was learned, and what others changed
@@ -153,7 +161,11 @@ def _begin(connection: Connection, path: Path) -> int:
 
 
 def _came(
-    files: Iterator[LocalArtifact | Problem], jobs: int, never: NeverRead, count: _Counts
+    files: Iterator[LocalArtifact | Problem],
+    jobs: int,
+    never: NeverRead,
+    count: _Counts,
+    at_hand: BasesAtHand,
 ) -> Iterator[_Came | Problem]:
     """Each file once read; one content at several places is read once."""
     problems: list[Problem] = []
@@ -170,11 +182,16 @@ def _came(
             places.setdefault(file.content, []).append(file.artifact)
     yield from problems
     for content, result in read_files(((key, one.file) for key, one in first.items()), jobs, never):
+        layers = None
+        if isinstance(result, Fingerprint) and may_be_checkpoint(result, never):
+            from reseen.scan.checkpoint import read_here  # numpy, which few folders need
+
+            layers = read_here(first[content].file, never, at_hand)
         for artifact in places.pop(content):
             if isinstance(result, str):
                 yield Problem(f"{artifact.repo}/{artifact.path}", result)
             else:
-                yield _Came(artifact, result)
+                yield _Came(artifact, result, layers)
         if isinstance(result, Fingerprint):
             count.bytes_read += result.size
 
@@ -268,6 +285,8 @@ def _see(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, ReadResult]:
         return conclude(one.artifact, matches, known, NOT_READ), NOT_READ
     exact = known.match_digests(one.fingerprint)
     what = read_in_full(one.artifact, Confirmed.NONE, one.fingerprint, known, exact)
+    if one.layers is not None:
+        what = one.layers.told(what)
     seen = conclude(one.artifact, matches, known, what)
     return replace(seen, artifact=_named(one.artifact, one.fingerprint)), what
 

@@ -248,7 +248,8 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
         told = ReadResult(inspection, confirmed, problem, busy=busy, missing=missing)
         return replace(told, unread=None if missing else AWAY)
     exact = known.match_digests(fingerprint)
-    return await asyncio.to_thread(read_in_full, artifact, confirmed, fingerprint, known, exact)
+    whole = await asyncio.to_thread(read_in_full, artifact, confirmed, fingerprint, known, exact)
+    return await _layers(context, artifact, inside, whole) if options.edited else whole
 
 
 def read_in_full(
@@ -295,6 +296,25 @@ def conclude(
 
 
 # -- the steps -----------------------------------------------------------------------------------
+
+
+async def _layers(
+    context: ReadContext, artifact: Artifact, inside: Inside | None, so_far: ReadResult
+) -> ReadResult:
+    """The same with some layers of a checkpoint, of which all bytes went by; but not of a file of
+    the class that is never read."""
+    read = so_far.inspection
+    if inside is None or inside.listing is None or read is None or read.problem is not None:
+        return so_far
+    if read.sketch is not None or read.rows is not None or forbids(context.known, artifact):
+        return so_far
+    from reseen.scan.checkpoint import read_checkpoint  # numpy, as above
+
+    try:
+        listing, clock = inside.listing, time_for(artifact.size or 0)
+        return await read_checkpoint(context, artifact, listing, so_far, clock)
+    except HubError:
+        return so_far  # what was read holds
 
 
 def _counted(reader: Reader[T], budget: Budget) -> Reader[T]:

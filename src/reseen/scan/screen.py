@@ -8,6 +8,8 @@ it is of, and what to remember so that it is never read for this again. One sequ
            -> where that leaves a doubt: a few more
            -> all modules -> compared in full: only this makes a match
 
+Of a file without updates that is a checkpoint `scan.checkpoint` reads a few layers.
+
 A bounded sample of adapters is read in full whatever they are like, which is decided before:
 p-values stand on what strangers of an architecture reach. What is read in full because it comes
 near, or has the names of what was removed, is part of that sample only where the draw took it.
@@ -20,10 +22,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from reseen.errors import FileError, HubBusy, HubError, bulkhead
-from reseen.files.source import Range, Reader
+from reseen.files.source import Range
 from reseen.files.system_limits import time_for
 from reseen.files.thread_time import FileTime
 from reseen.fingerprints.config import NAME as CONFIG
@@ -36,9 +38,11 @@ from reseen.hubs.hub import Hub
 from reseen.match.evidence import merge
 from reseen.observed.samples import LARGEST, SMALL
 from reseen.records import NEAR_TABLE, Artifact, BlindSpot, Rung
-from reseen.scan.budget import SPENT, Budget, Kind
+from reseen.scan.budget import Budget, Kind
+from reseen.scan.checkpoint import read_checkpoint
 from reseen.scan.context import ReadContext
-from reseen.scan.read_result import LIMIT, PROGRAM, ReadResult, blind_to, too_large
+from reseen.scan.read_result import PROGRAM, ReadResult, blind_to
+from reseen.scan.steps import limited, step_through, with_read
 from reseen.updates.not_read import BEGINS_FROM_BASE, SAID_FROM_BASE, code_of
 from reseen.updates.peft import LARGEST as LARGEST_CONFIG
 from reseen.updates.peft import PeftConfig, parse_config
@@ -58,7 +62,7 @@ async def screen(
     """Raises HubError. `so_far`: what the header told, to which the rest is added. `thorough`: all
     modules are read, whatever the registry holds."""
     hub, budget = context.hub, context.budget
-    so_far = _with(so_far, architecture="")
+    so_far = with_read(so_far, architecture="")
     if inside.listing is None:
         program = (PROGRAM,) if inside.is_program else ()
         return replace(
@@ -74,6 +78,7 @@ async def screen(
     if made.embeddings:
         return await _by_rows(context, artifact, made, told, clock)
     if not made.modules:
+        told = await read_checkpoint(context, artifact, inside.listing, told, clock)
         return replace(told, blind=blind_to(artifact.path, inside.container, told.blind))
     return told
 
@@ -84,10 +89,10 @@ async def _by_rows(
     """The same with the rows of its embeddings: a few kilobytes."""
     if so_far.unread is not None or so_far.left:
         return so_far
-    if limit := _limited(context, artifact, so_far, length_of_rows(made.embeddings)):
+    if limit := limited(context, artifact, so_far, length_of_rows(made.embeddings)):
         return limit
     reader = read_rows(made.embeddings)
-    rows, spots = await _read(context, artifact, reader, Kind.WHOLE, clock)
+    rows, spots = await step_through(context, artifact, reader, Kind.WHOLE, clock)
     so_far = replace(so_far, blind=(*so_far.blind, *spots))
     if rows is None:
         return so_far
@@ -95,7 +100,7 @@ async def _by_rows(
     by: tuple[Rung, ...] = () if so_far.inspection is None else so_far.inspection.judged_by
     if not by and all(spot.code != NEAR_TABLE for spot in spots):
         by = (Rung.WEIGHTS,)
-    return replace(_with(so_far, rows=rows.encode(), judged_by=by), copies=copies)
+    return replace(with_read(so_far, rows=rows.encode(), judged_by=by), copies=copies)
 
 
 async def _by_layers(
@@ -119,9 +124,9 @@ async def _by_layers(
     said = len({i.name for m in made.modules if m.says_from_base for i in m.tensors.values()})
     # Until its numbers are read, what its configuration says stands.
     unsure = (BlindSpot(code_of(BEGINS_FROM_BASE), SAID_FROM_BASE, said),) if said else ()
-    so_far = replace(_with(so_far, judged_by=by_weights), blind=(*spots, *(unsure or too_few)))
+    so_far = replace(with_read(so_far, judged_by=by_weights), blind=(*spots, *(unsure or too_few)))
     modules = _modules(made)
-    so_far = _with(so_far, architecture=made.architecture, modules=modules)
+    so_far = with_read(so_far, architecture=made.architecture, modules=modules)
     groups = known.could_match(modules)
     # What was removed under names that such a file has no longer can be known by those alone.
     near = any(known.could_match(_modules(reading)) for reading in made.readings)
@@ -133,33 +138,33 @@ async def _by_layers(
         offered = _offered(made)
         names, before = known.first_modules(groups, offered), frozenset[str]()
         while names:
-            if limit := _limited(context, artifact, so_far, _length(made, names)):
+            if limit := limited(context, artifact, so_far, _length(made, names)):
                 return limit
             reader = read_sketch(made, sorted(names))
-            few = await _read(context, artifact, reader, Kind.PROBES, clock)
+            few = await step_through(context, artifact, reader, Kind.PROBES, clock)
             if few.sketch is None:
                 if not before:
-                    so_far = replace(_with(so_far, judged_by=()), blind=(*spots, *few.blind))
+                    so_far = replace(with_read(so_far, judged_by=()), blind=(*spots, *few.blind))
                 break
             near = await asyncio.to_thread(known.is_near, few.sketch)
-            so_far = _with(so_far, sketch=few.sketch.encode(), near=near)
+            so_far = with_read(so_far, sketch=few.sketch.encode(), near=near)
             if near or before or not await asyncio.to_thread(known.leaves_doubt, few.sketch):
                 break
             names, before = known.next_modules(groups, offered, names), names
         if not near:
             return so_far
-    if limit := _limited(context, artifact, so_far, whole):
+    if limit := limited(context, artifact, so_far, whole):
         return limit
-    every = await _read(context, artifact, read_sketch(made), Kind.WHOLE, clock)
-    so_far = _with(so_far, near=False)
+    every = await step_through(context, artifact, read_sketch(made), Kind.WHOLE, clock)
+    so_far = with_read(so_far, near=False)
     if every.sketch is None:
-        return replace(_with(so_far, judged_by=()), blind=(*spots, *every.blind))
+        return replace(with_read(so_far, judged_by=()), blind=(*spots, *every.blind))
     so_far = replace(so_far, blind=(*spots, *every.blind))
     copies = await asyncio.to_thread(known.copies, every.sketch)
     for other in (*every.others, *every.further):
         copies = merge(copies, await asyncio.to_thread(known.copies, other))
     by_weights = () if few_modules(len(every.sketch.ids)) else (Rung.WEIGHTS,)
-    told = _with(
+    told = with_read(
         so_far,
         sketch=every.sketch.encode(),
         further=tuple(each.encode() for each in every.further),
@@ -189,11 +194,6 @@ def architecture_of(sketch: bytes) -> str:
     return decode(sketch).architecture
 
 
-def _with(so_far: ReadResult, **more: Any) -> ReadResult:
-    assert so_far.inspection is not None
-    return replace(so_far, inspection=replace(so_far.inspection, **more))
-
-
 async def config_beside(hub: Hub, artifact: Artifact, budget: Budget | None) -> PeftConfig | None:
     """The PEFT configuration in the same folder of the same commit; None where there is none that
     can be read. Raises HubBusy."""
@@ -213,22 +213,6 @@ async def config_beside(hub: Hub, artifact: Artifact, budget: Budget | None) -> 
         return None
 
 
-def _limited(
-    context: ReadContext, artifact: Artifact, so_far: ReadResult, length: int
-) -> ReadResult | None:
-    """What is known so far, where the next step is more than the limits allow."""
-    budget = context.budget
-    if length > min(context.options.max_artifact_bytes, budget.left):
-        return _unread(so_far, problem=too_large(artifact, length))
-    if length > budget.scan.left:
-        return _unread(so_far, skipped=SPENT, left=True)
-    return None
-
-
-def _unread(so_far: ReadResult, **more: Any) -> ReadResult:
-    return replace(_with(so_far, judged_by=()), unread=LIMIT, **more)
-
-
 def _is_sample(architecture: str, artifact: Artifact, length: int, budget: Budget) -> bool:
     if length > min(LARGEST, budget.left, budget.scan.left):
         return False
@@ -245,24 +229,3 @@ def _length(made: Plan, names: Collection[str] | None = None) -> int:
         for info in module.tensors.values()
     }
     return sum(tensors.values())
-
-
-async def _read(
-    context: ReadContext, artifact: Artifact, reader: Reader[T], kind: Kind, clock: FileTime
-) -> T:
-    """Drive a reader over the artifact; the arithmetic happens beside the event loop, in the time
-    that the file has."""
-    step: Range | T = await asyncio.to_thread(clock.run, _next, reader, None)
-    while isinstance(step, Range):
-        data = await context.read(artifact, step)
-        context.budget.spend(len(data), kind)
-        step = await asyncio.to_thread(clock.run, _next, reader, data)
-    return step
-
-
-def _next(reader: Reader[T], data: bytes | None) -> Range | T:
-    try:
-        return next(reader) if data is None else reader.send(data)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result

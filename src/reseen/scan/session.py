@@ -16,6 +16,7 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed import known_commits, sightings
 from reseen.records import Coverage
 from reseen.scan import commit_batch, following, frontier, outcomes, owed, reinspection, scan_rows
+from reseen.scan.bases_at_hand import BasesAtHand
 from reseen.scan.budget import Allowance
 from reseen.scan.context import ScanContext
 from reseen.scan.order_rows import Order
@@ -32,6 +33,7 @@ class ScanSession:
     def __init__(self, context: ScanContext) -> None:
         self._context = context
         self._store, self._hub = context.store, context.hub
+        self.bases = BasesAtHand(context.store)
         self.index: outcomes.Index
         """The registry in force; another one when it changed."""
         self.waiting = 0

@@ -285,7 +285,7 @@ def _conclude(
                     seen.append(conclude(artifact, matched, known, outcome))
                     for member, told in archived.results(artifact, outcome.members, known):
                         seen.append(member)
-                        if any(spot.code != ORDINARY for spot in told.troubles):
+                        if any(spot.code not in ORDINARY for spot in told.troubles):
                             problems.append(blindness(where(member.artifact), told))
             except FileError as e:
                 seen.append(ArtifactResult(artifact, matched))
@@ -307,7 +307,7 @@ def _conclude(
             skipped[priorities.GONE] += 1
         elif outcome.problem is not None:
             problems.append(outcome.problem)
-        elif any(spot.code != ORDINARY for spot in outcome.troubles):
+        elif any(spot.code not in ORDINARY for spot in outcome.troubles):
             problems.append(blindness(where(files.wanted[each][0]), outcome))
     return Visit(
         repository=files.repository,

@@ -15,7 +15,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -372,6 +372,7 @@ class _Walk:
         context = reading_context(
             self._hub, index.known, options, allowance, ready.before, self._storage
         )
+        context = replace(context, bases=self._session.bases)
         context.budget.refused = ready.lease.repository_pk in self._refused
         return context
 

@@ -1,0 +1,227 @@
+"""Removals inside checkpoints that scans read: found whichever of file, base and removal came
+first, by a few layers, and gone with what they rest on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from tests.match.checkpoints_made import (
+    WIDTH,
+    as_adapter,
+    base,
+    checkpoint,
+    person,
+    plus,
+    tuned,
+    updates,
+)
+from tests.match.made import KEYRING, known, listed, remove
+from tests.scan.fake_hub import COMMIT
+from tests.scan.test_archive_at_hub import Counted, hub_of
+
+from reseen.hubs.hub import Revision
+from reseen.observed import blind_spots, checkpoint_sketches, sightings
+from reseen.observed.readings import read_so_far
+from reseen.operations import bases, classes, consequences, removals, scans
+from reseen.records import RemovalClass, Rung, Sighting
+from reseen.registry.adds import add_files
+from reseen.scan.bases_at_hand import BasesAtHand
+from reseen.scan.context import reading
+from reseen.scan.record import record
+from reseen.scan.target import Options
+from reseen.scan.visit import Visit, visit
+from reseen.store.database import Store
+
+BASE = "Sample base 1.0"
+LAYER = WIDTH * WIDTH * 2
+"""Bytes of one layer in half precision."""
+PERSON, OTHER = person(7), person(8)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What people have: the base, a removed adapter, and others."""
+    folder = tmp_path_factory.mktemp("files")
+    weights = base()
+    for name, data in {
+        "base": checkpoint(weights),
+        "removed": as_adapter(PERSON),
+        "baked": checkpoint(plus(weights, updates(PERSON))),
+        "innocent": checkpoint(plus(weights, updates(OTHER))),
+        "stranger": checkpoint(base(2)),
+    }.items():
+        (folder / f"{name}.safetensors").write_bytes(data)
+    return folder
+
+
+def put_base(store: Store, files: Path) -> None:
+    bases.add(store, KEYRING, files / "base.safetensors", BASE)
+
+
+def put_removal(store: Store, files: Path) -> str:
+    (added,) = add_files(store, KEYRING, [files / "removed.safetensors"])
+    consequences.follow(store)
+    assert added.removal is not None
+    return added.removal
+
+
+def seen_at(files: Path) -> Counted:
+    names = ("baked", "innocent", "stranger")
+    return hub_of({f"{n}.safetensors": (files / f"{n}.safetensors").read_bytes() for n in names})
+
+
+def look(store: Store, hub: Counted) -> Visit:
+    """Look at all that is owed at a hub, and let follow what follows."""
+    with store.read() as connection:
+        before = read_so_far(connection, [1]).get(1, {})
+    context = reading(hub, known(store), Options(background=0), before=before)
+    context = replace(context, bases=BasesAtHand(store))
+    found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
+    with store.write() as connection:
+        record(connection, found)
+    consequences.follow(store)
+    return found
+
+
+def standing(store: Store) -> dict[str, Sighting]:
+    """By the file."""
+    with store.read() as connection:
+        every = [*sightings.every(connection)]
+    return {one.path.removesuffix(".safetensors"): one for one in every if one.rung.on_ladder}
+
+
+def blind(store: Store) -> dict[str, list[str]]:
+    """What hides something of each file: codes."""
+    with store.read() as connection:
+        every = [*blind_spots.files(connection)]
+    return {
+        one.artifact.path.removesuffix(".safetensors"): [s.code for s in one.judged.not_read]
+        for one in every
+    }
+
+
+def is_inside(found: dict[str, Sighting]) -> None:
+    assert found.keys() == {"baked"}
+    (why,) = found["baked"].evidence
+    assert (found["baked"].rung, why.kind) == (Rung.COMPONENT, "sketch-checkpoint")
+    assert why.figures["base"] == BASE
+    assert why.figures["strength"] == pytest.approx(1, abs=0.05)
+    assert why.figures["modules"] == 64
+
+
+@pytest.mark.parametrize("order", [*permutations(("base", "scan", "removal"))])
+@pytest.mark.parametrize("where", ["hub", "folder"])
+def test_it_is_found_whatever_came_first(
+    store: Store, files: Path, tmp_path: Path, where: str, order: tuple[str, ...]
+) -> None:
+    hub = seen_at(files)
+    for name in ("baked", "innocent", "stranger"):
+        (tmp_path / f"{name}.safetensors").write_bytes(hub.files[f"{name}.safetensors"])
+    acts: dict[str, Callable[[], object]] = {
+        "base": lambda: put_base(store, files),
+        "removal": lambda: put_removal(store, files),
+        "scan": lambda: (
+            look(store, hub)
+            if where == "hub"
+            else scans.scan_folder(store, KEYRING, tmp_path, jobs=1)
+        ),
+    }
+    for act in order:
+        acts[act]()
+    if where == "hub":
+        look(store, hub)  # what is owed
+    is_inside(standing(store))
+    assert blind(store) == {"stranger": ["no-base"]}
+    with store.read() as connection:
+        assert not consequences.is_due(connection)
+        (one,) = blind_spots.files(connection, unjudged=True)
+        assert one.artifact.path == "stranger.safetensors"
+    if where == "hub":
+        hub.ranges = []
+        look(store, hub)
+        assert hub.ranges == [], "nothing is read twice"
+
+
+def test_of_a_checkpoint_without_a_base_its_header_is_read_and_then_a_few_layers(
+    store: Store, files: Path
+) -> None:
+    hub = seen_at(files)
+    put_removal(store, files)
+    assert look(store, hub).bytes_by.keys() == {"headers"}
+    assert set(blind(store)) == {"baked", "innocent", "stranger"}
+    assert {code for codes in blind(store).values() for code in codes} == {"no-base"}
+    added = bases.add(store, KEYRING, files / "base.safetensors", BASE)
+    assert added.followed.to_read == 3
+    read = look(store, hub).bytes_by
+    assert read["probes"] == 3 * 16 * LAYER
+    assert read["whole"] == 2 * 48 * LAYER, "of two of which it is the base"
+
+
+def test_it_falls_with_the_base_and_with_the_removal(store: Store, files: Path) -> None:
+    hub = seen_at(files)
+    put_base(store, files)
+    removal = put_removal(store, files)
+    look(store, hub)
+    is_inside(standing(store))
+    assert bases.remove(store, BASE).fallen == 1
+    assert standing(store) == {}
+    assert set(blind(store)) == {"baked", "innocent", "stranger"}
+    put_base(store, files)
+    is_inside(standing(store))
+    assert set(blind(store)) == {"stranger"}
+    removals.withdraw(store, KEYRING, removal, "Sample reason 01")
+    removals.restore(store, KEYRING, removal, "Sample reason 02")
+    is_inside(standing(store))
+
+
+def test_a_fine_tune_that_becomes_known_as_a_base_takes_what_is_its(
+    store: Store, files: Path, tmp_path: Path
+) -> None:
+    weights = tuned(base(), 1)
+    made = checkpoint(plus(weights, updates(PERSON)))
+    (tmp_path / "tune.safetensors").write_bytes(checkpoint(weights))
+    hub = hub_of({"tuned.safetensors": made})
+    put_base(store, files)
+    put_removal(store, files)
+    look(store, hub)
+    assert standing(store) == {}, "a lead: there is more in it than the removal"
+    bases.add(store, KEYRING, tmp_path / "tune.safetensors", "Sample fine-tune")
+    (one,) = standing(store).values()
+    assert one.evidence[0].figures["base"] == "Sample fine-tune"
+
+
+@pytest.mark.parametrize("first", ["class", "scan"])
+@pytest.mark.parametrize("where", ["hub", "folder"])
+def test_of_the_class_that_is_never_read_only_digests_count(
+    store: Store, files: Path, tmp_path: Path, where: str, first: str
+) -> None:
+    hub = seen_at(files)
+    put_base(store, files)
+    inside = put_removal(store, files)
+    (tmp_path / "baked.safetensors").write_bytes(hub.files["baked.safetensors"])
+
+    def scan() -> None:
+        if where == "hub":
+            look(store, hub)
+        else:
+            scans.scan_folder(store, KEYRING, tmp_path, jobs=1)
+
+    def classify() -> None:
+        whole = remove(store, listed(hub.files["baked.safetensors"]))
+        consequences.follow(store)
+        classes.classify(store, KEYRING, whole, RemovalClass.CHILD_ABUSE, "Sample reason 01")
+
+    for act in (classify, scan) if first == "class" else (scan, classify):
+        act()
+    with store.read() as connection:
+        rungs = {one.removal: one.rung for one in sightings.every(connection)}
+        kept = checkpoint_sketches.pks_of_all(connection)
+    assert not rungs.get(inside, Rung.UNSUPPORTED).on_ladder
+    if first == "class":
+        assert "baked.safetensors" not in {path for path, _ in hub.ranges}
+        assert len(kept) == (2 if where == "hub" else 0)
