@@ -81,7 +81,8 @@ def difference_file(delta: Weights) -> bytes:
 
 
 def checkpoint(weights: Weights, dtype: str = "F16") -> bytes:
-    """As safetensors; "F8_E4M3 scaled" with a scale for each layer; as `bitsandbytes` has it."""
+    """As safetensors; "F8_E4M3 scaled" with a scale for each layer, "F8_E4M3 rows" for each row;
+    as `bitsandbytes` has it."""
     tensors = [_bias(name) for name in weights]
     for name, each in weights.items():
         key = f"model.diffusion_model.{_inside(name)}"
@@ -89,12 +90,17 @@ def checkpoint(weights: Weights, dtype: str = "F16") -> bytes:
             tensors += bitsandbytes.tensors(key, each, dtype)
             continue
         values, scale = each, np.float32(1)
+        if dtype.endswith(" rows"):
+            rows = np.abs(each).max(axis=1) / np.float32(448)
+            values = each / rows[:, None]
+            data = rows.astype(np.float32).tobytes()
+            tensors.append(made.Tensor(f"{key}.weight_scale", "F32", rows.shape, data))
         if dtype.endswith(" scaled"):
             scale = np.float32(np.abs(each).max() / 448)
             values = each / scale
             data = np.array(scale).tobytes()
             tensors.append(made.Tensor(f"{key}.scale_weight", "F32", (), data))
-        kind = dtype.removesuffix(" scaled")
+        kind = dtype.split()[0]
         data = values.astype(_KINDS[kind]).tobytes()
         tensors.append(made.Tensor(f"{key}.weight", kind, each.shape, data))
     return made.safetensors(tensors)

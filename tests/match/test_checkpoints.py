@@ -38,7 +38,18 @@ from reseen.match.checkpoints import (
 from reseen.match.registry_parts import KnownSketch
 
 KEY = b"k" * 32
-FORMATS = ("F16", "BF16", "F8_E4M3", "F8_E4M3 scaled", "Q8_0", "Q4_0", "int8", "nf4", "nf4 nested")
+FORMATS = (
+    "F16",
+    "BF16",
+    "F8_E4M3",
+    "F8_E4M3 scaled",
+    "F8_E4M3 rows",
+    "Q8_0",
+    "Q4_0",
+    "int8",
+    "nf4",
+    "nf4 nested",
+)
 
 
 def written(folder: Path, weights: Weights, dtype: str = "F16") -> Path:

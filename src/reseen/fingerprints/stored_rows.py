@@ -2,8 +2,9 @@
 numbers that these stand for, and how far those can be from what was stored.
 
 In go a module's plan and the numbers that scale it; out come ranges, then float32. Forms: every
-type of `files.values`; whole numbers with a scale for each row (bitsandbytes' int8, whose scale is
-the row's largest number for 127; ComfyUI's); 4 bits with the largest of each block (`four_bits`).
+type of `files.values`; 8 bits with a scale for each row (bitsandbytes' int8, whose scale is the
+row's largest number for 127; ComfyUI's int8 and 8-bit floats); 4 bits with the largest of each
+block (`four_bits`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from reseen.errors import Malformed, Unread, bulkhead
 from reseen.files.rounding import expected_error, squares_of
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo, rows_of
-from reseen.files.values import to_float32
+from reseen.files.values import EIGHT_BITS, to_float32
 from reseen.fingerprints.layer_bytes import ranges
 from reseen.updates.four_bits import CODES, FourBits, largest_of_blocks
 from reseen.updates.modules import ModulePlan
@@ -30,7 +31,7 @@ INT8_DOUBT, FOUR_BITS_DOUBT = 0.05, 0.1
 """As `rounding.DOUBT`: how far what is expected was from what came true."""
 LONGEST_PART = 128 << 20
 """Bytes: what a layer of two thousand million numbers has beside it."""
-_SCALING = ("scale", "rows127", "absmax", "nested_absmax", "nested_map")
+_SCALING = ("scale", "rows", "rows127", "absmax", "nested_absmax", "nested_map")
 """Parts that are read before the rows."""
 
 
@@ -68,9 +69,20 @@ class StoredRows:
             error = expected_error(self.info.dtype, data, values)
             return values * self.scale, None if error is None else error * float(self.scale) ** 2
         scale = self.scale[first : first + count]
-        rounded = max(values.shape[1] - 1, 0)  # the largest of each row has no error
-        error = float(np.vdot(scale, scale)) * rounded / 12 if self.info.dtype == "I8" else None
-        return values * scale, error
+        return values * scale, _error_of_rows(self.info.dtype, data, values, scale)
+
+
+def _error_of_rows(dtype: str, data: bytes, values: Floats, scale: Floats) -> float | None:
+    """The same of rows of which each has a scale."""
+    squares = scale.reshape(-1).astype(np.float64) ** 2
+    if dtype == "I8":  # the largest of each row has no error
+        rounded: float = max(values.shape[1] - 1, 0) / 12
+        return float(squares.sum()) * rounded
+    if dtype not in EIGHT_BITS:
+        return None
+    codes = np.frombuffer(data, np.uint8).reshape(values.shape)
+    of_rows = squares_of(EIGHT_BITS[dtype])[codes].sum(axis=1)
+    return float(np.vdot(squares, of_rows))
 
 
 def _of_four_bits(
@@ -145,7 +157,7 @@ def _stored(info: TensorInfo, numbers: Mapping[str, Floats], four: FourBits | No
     if four is not None:
         largest = largest_of_blocks(four, numbers)
         return StoredRows(info, four=four, largest=largest, doubt=FOUR_BITS_DOUBT)
-    scale = numbers.get("scale")
+    scale = numbers.get("scale", numbers.get("rows"))
     if "rows127" in numbers:
         scale = numbers["rows127"] / np.float32(127)
     if scale is None:

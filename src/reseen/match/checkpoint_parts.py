@@ -134,7 +134,8 @@ class InCheckpoint:
         """Of what is sure, as it is kept of files that scans read: on the rung `component`
         whichever bar it passed, for it is inside a larger file."""
         known = self.evidence.figures or {}
-        figures = {"base": self.base} | {name: known[name] for name in _KEPT if name in known}
+        kept = {name: known[name] for name in _KEPT if name in known}
+        figures = {"base": self.base, **kept, **self.in_blocks.figures}
         return Evidence(Rung.COMPONENT, evidence.CHECKPOINT, self.sketch, self.why, figures)
 
     @property

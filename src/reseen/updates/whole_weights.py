@@ -30,7 +30,7 @@ MOST = 4_096
 PARTS_READ = frozenset(
     f"diff{part}"
     for part in (
-        *("", "/scale", "/rows127", "/marker", "/beside"),
+        *("", "/scale", "/rows", "/rows127", "/marker", "/beside"),
         *("/absmax", "/map", "/nested_absmax", "/nested_map", "/state"),
     )
 )
