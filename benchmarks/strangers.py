@@ -90,6 +90,11 @@ def vera(own: np.random.Generator, all_: np.random.Generator, out: int, inn: int
     return {"vera_lambda_b": _normal(own, out, by=0.01), "vera_lambda_d": second}
 
 
+def vera_update(own: np.random.Generator, all_: np.random.Generator, out: int, inn: int) -> Tensors:
+    """VeRA as the update that it makes, of projections that all share (`adapter` adds them)."""
+    return vera(own, all_, out, inn)
+
+
 def fourierft(own: np.random.Generator, all_: np.random.Generator, out: int, inn: int) -> Tensors:
     return {"fourierft_spectrum": _normal(own, 1000, by=0.1)}
 
@@ -116,7 +121,7 @@ MAKERS: Mapping[str, Maker] = {
     maker.__name__: maker
     for maker in (
         *(oft, coft, boft, oft_v2, boft_v2, hra),
-        *(ia3, vera, fourierft, glora, adalora),
+        *(ia3, vera, vera_update, fourierft, glora, adalora),
     )
 }
 
@@ -131,7 +136,15 @@ def layers(count: int) -> dict[str, Sides]:
 def adapter(maker: Maker, number: int, sides: Mapping[str, Sides]) -> Tensors:
     """The tensors of one of many adapters of a seed."""
     own, all_ = np.random.default_rng([7, number]), np.random.default_rng(42)
-    return {
+    shared: Tensors = {}
+    if maker is vera_update:
+        out, inn = (max(side) for side in zip(*sides.values(), strict=True))
+        bounds = (6 / inn) ** 0.5, (6 / 64) ** 0.5
+        shared = {
+            "base_model.vera_A": np.asarray(all_.uniform(-bounds[0], bounds[0], (64, inn)), "f4"),
+            "base_model.vera_B": np.asarray(all_.uniform(-bounds[1], bounds[1], (out, 64)), "f4"),
+        }
+    return shared | {
         f"unet.{name}.{end}": tensor
         for name, (out, inn) in sides.items()
         for end, tensor in maker(own, all_, out, inn).items()
@@ -144,10 +157,12 @@ def sketched(tensors: Tensors) -> Sketch:
         infos.append(TensorInfo(name, "F32", tensor.shape, at, 4 * prod(tensor.shape)))
         at += infos[-1].length
     planned = plan(Listing(Container.SAFETENSORS, tuple(infos)), BEGUN)
-    made = [numbers_of(read_update(module, tensors)) for module in planned.modules]
+    second = [reading.modules for reading in planned.readings if reading.is_adapter]
+    modules_of = second[0] if "base_model.vera_A" in tensors else planned.modules
+    made = [numbers_of(read_update(module, tensors)) for module in modules_of]
     modules = {module.name: module for module in made if module is not None}
     found = sketches.assemble(modules, architecture=planned.architecture, ranks=[0], complete=True)
-    if isinstance(found, str) or len(modules) != len(planned.modules):
+    if isinstance(found, str) or len(modules) != len(modules_of):
         raise ValueError(f"no whole sketch: {found}")
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reseen.files.tensors import TensorInfo
+from reseen.updates.modules import SHARED
 from reseen.updates.plan import ModulePlan
 
 _GAP = 64 << 10
@@ -20,6 +21,11 @@ def tensors_of(layers: Sequence[Layer]) -> list[TensorInfo]:
     """Each tensor once."""
     found = {t.name: t for layer in layers for module in layer for t in module.tensors.values()}
     return list(found.values())
+
+
+def shared_tensors(layer: Layer) -> list[TensorInfo]:
+    """Those that all layers of a file share by their nature."""
+    return [t for module in layer for role, t in module.tensors.items() if role in SHARED]
 
 
 def distinct_bytes(layers: Sequence[Layer]) -> int:

@@ -25,7 +25,14 @@ from reseen.files.tensors import TensorInfo, can_be_cut
 from reseen.files.values import Bytes, to_float32
 from reseen.fingerprints import sketch as sketches
 from reseen.fingerprints.beginnings import begins_so, cosine_of_columns
-from reseen.fingerprints.layer_bytes import Layer, batches, distinct_bytes, ranges, tensors_of
+from reseen.fingerprints.layer_bytes import (
+    Layer,
+    batches,
+    distinct_bytes,
+    ranges,
+    shared_tensors,
+    tensors_of,
+)
 from reseen.fingerprints.modules import SIDE
 from reseen.fingerprints.modules import module as numbers_of
 from reseen.fingerprints.sketch import (
@@ -138,14 +145,17 @@ def read_sketch(plan: Plan, names: Sequence[str] | None = None) -> Reader[Sketch
     """The sketch of all modules, or of those named. Ranges come in the order of the file."""
     work = _Work(plan, complete=names is None)
     layers = work.affordable(_layers(plan, None if names is None else set(names)))
+    kept: dict[str, Bytes] = {}
+    shared = {t.name for layer in layers for t in shared_tensors(layer)}
     for batch in batches(layers):
-        held: dict[str, Bytes] = {}
-        for start, length, tensors in ranges(tensors_of(batch)):
+        held = dict(kept)
+        for start, length, tensors in ranges([t for t in tensors_of(batch) if t.name not in kept]):
             data = memoryview((yield Range(start, length)))
             for t in tensors:
                 held[t.name] = data[t.start - start : t.start - start + t.length]
         for layer in batch:
             work.add(layer, tensors_of([layer]), held)
+        kept = {name: data for name, data in held.items() if name in shared}
     return work.finish()
 
 
@@ -289,20 +299,25 @@ class _Work:
             work_left = min(work_left, max(0, shared.work))
         allowed = work_left
         taken: dict[int, tuple[Layer, Cost]] = {}
+        held: dict[str, int] = {}
+        """Bytes of what layers share by its nature, which is read once."""
         by_preference = sorted(range(len(layers)), key=lambda n: _preference(layers[n]))
         for number in by_preference:
             own = tuple(m for m in layers[number] if not m.reading) or layers[number]
             cost = self._cost(own)
+            common = {t.name: t.length for t in shared_tensors(own)}
+            again = sum(length for name, length in common.items() if name in held)
             if cost.stored > MOST_HELD or cost.made > MOST_MADE:
                 self.leave_out(layers[number], TOO_LARGE_LAYER)
-            elif cost.stored > bytes_left:
+            elif cost.stored - again > bytes_left:
                 self.leave_out(layers[number], SHARED_TOO_OFTEN)
             elif cost.work > work_left:
                 self.leave_out(layers[number], TOO_MUCH_WORK)
             else:
                 taken[number] = own, cost
-                bytes_left -= cost.stored
+                bytes_left -= cost.stored - again
                 work_left -= cost.work
+                held |= common
         for number, (own, cost) in taken.items():  # what is left is for names of other readings
             if len(own) == len(layers[number]):
                 continue
@@ -474,8 +489,9 @@ def _numbers(layer: Layer, info: TensorInfo, data: Bytes) -> Matrix | Stored:
 
 
 def _first(modules: Sequence[ModulePlan]) -> list[str]:
-    """Those of which column space and up factor are kept: no objects of their own."""
-    names = [module.name for module in modules if not module.what]
+    """Those of which column space and up factor are kept: no objects of their own, and nothing that
+    is made of what strangers share."""
+    names = [m.name for m in modules if not m.what and m.algorithm != "vera"]
     return sorted(names, key=lambda name: sketches.preference(name)[1:])[:MOST_COMPONENTS]
 
 

@@ -226,6 +226,11 @@ def _own(module: ModulePlan) -> tuple[int, int]:
             rank = module.rank
             made = 8 * rank * size + 8 * rank * rank  # in float64
             return made, _low_rank(rank, size, size) + _WIDE * (size + _SOLVED * rank) * rank * rank
+        case "" if module.algorithm == "vera":
+            rank, columns = module.rank, prod(module.shape[1:])
+            drawn = 0 if module.drawn is None else module.drawn.numbers
+            work = _PER_NUMBER * drawn + _low_rank(rank, size, columns)
+            return rank * (size + columns) + drawn, work
         case "" | "glora.in":
             rank, columns = module.rank, prod(module.shape[1:])
             return rank * size, _low_rank(rank, size, columns)

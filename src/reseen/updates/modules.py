@@ -20,6 +20,25 @@ class RowsWithin:
     """How many parts the layer is made of."""
 
 
+SHARED = frozenset(("vera_first", "vera_second"))
+"""Roles of tensors that all layers of a file share."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnProjections:
+    """The two projections of VeRA where the file does not hold them."""
+
+    key: int
+    """Of the generator, below 2^32."""
+    rank: int
+    inn: int
+    out: int
+
+    @property
+    def numbers(self) -> int:
+        return self.rank * (self.inn + self.out)
+
+
 @dataclass(frozen=True, slots=True)
 class ModulePlan:
     """One canonical module of a file: how its update is made from which tensors."""
@@ -52,6 +71,8 @@ class ModulePlan:
     share: its numbers decide (`fingerprints.beginnings`)."""
     head: int = 0
     """Rows of each attention head that llama.cpp turned (`turned_rows`); 0 for none."""
+    drawn: DrawnProjections | None = None
+    """Of VeRA as an update, where the file does not hold the projections."""
     what: str = ""
     """Which object of an algorithm of `sides.OWN` it is; empty for what is added to the weight."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
+from math import prod, sqrt
 
 import numpy as np
 
 from reseen.updates.forms import Dense, LowRank, Matrix, taken
 from reseen.updates.plan import ModulePlan
+from reseen.updates.projections import factors_of
 from reseen.updates.rotations import (
     BlockDiagonal,
     Blocks,
@@ -44,6 +45,10 @@ def own_form(module: ModulePlan, roles: Mapping[str, Matrix]) -> OwnForm:
             return Butterfly(made.reshape(blocks.shape), of_input=True)
         case "rot.in":
             return reflections(_flat(roles["hra_u"]))
+        case "" if module.algorithm == "vera":
+            out = len(roles["vera_b"].reshape(-1))
+            inn = prod(module.shape[1:])
+            return LowRank(*factors_of(roles, (out, inn), module.drawn))
         case "" | "glora.in":
             return _glora(module.what, roles)
         case _:

@@ -52,6 +52,8 @@ class PeftConfig:
     """`init_r` of AdaLoRA: what alpha is divided by, whatever ranks are left."""
     gram_schmidt: bool = False
     """`apply_GS` of HRA."""
+    projections: int = 0
+    """`projection_prng_key` of VeRA, which draws what is not saved."""
 
     _alpha_places: Mapping[str, int] = field(init=False, repr=False, compare=False)
     _rank_places: Mapping[str, int] = field(init=False, repr=False, compare=False)
@@ -164,6 +166,7 @@ def _config(fields: Mapping[str, object]) -> PeftConfig:
         from_nothing=from_nothing if isinstance(from_nothing, bool) else None,
         first_rank=int(first_rank) if first_rank is not None else None,
         gram_schmidt=fields.get("apply_GS") is True,
+        projections=int(_number(fields, "projection_prng_key") or 0) % (1 << 32),
     )
 
 

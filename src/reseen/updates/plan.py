@@ -47,6 +47,7 @@ from reseen.updates.modules import is_own
 from reseen.updates.names import then, wrapped
 from reseen.updates.names.known import BY_ORDER, one_of
 from reseen.updates.names.models import UNPROVED
+from reseen.updates.names.suffixes import OTHER
 from reseen.updates.names.tables import flat
 from reseen.updates.not_read import (
     BEGINS_DRAWN,
@@ -60,6 +61,8 @@ from reseen.updates.not_read import (
 )
 from reseen.updates.own_objects import OwnPiece, close, own_pieces
 from reseen.updates.peft import GGUF_ALPHA, PeftConfig, config_of_gguf, parse_metadata
+from reseen.updates.projections import ROLE as PROJECTIONS
+from reseen.updates.projections import projected
 from reseen.updates.quantised import as_stored
 from reseen.updates.sides import OWN
 from reseen.updates.turned_rows import otherwise, put_back
@@ -182,6 +185,10 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         _reading(naming.architecture(each.layers), each.modules, number, is_adapter=True)
         for number, each in enumerate(further, len(others) + 1)
     )
+    key = next((found.projections for found in configs.values()), 0)
+    if made := projected(own.layers, own_naming, tensors, key):
+        counts.pop(OTHER[PROJECTIONS], None)
+        others += (_reading(architecture, made, len(others) + 1, is_adapter=True),)
     modules = tuple(sorted((*modules, *own_modules), key=lambda module: module.name))
     infos = [info for module in modules for info in module.tensors.values()]
     if any(other.architecture.endswith(BY_ORDER) for other in others):

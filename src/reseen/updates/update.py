@@ -119,7 +119,7 @@ def read_update(module: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Up
 
 def _own(module: ModulePlan, roles: Mapping[str, Matrix]) -> Form | OwnForm:
     form = own_form(module, roles)
-    if module.algorithm == "glora" and isinstance(form, LowRank):
+    if module.algorithm in ("glora", "vera") and isinstance(form, LowRank):
         return _scaled_and_cut(module, form, roles)
     return form
 
