@@ -216,6 +216,7 @@ def test_it_goes_on_working(old: str, released: str) -> None:
         "0012": 10,
         "0013": 10,
         "0014": 11,
+        "0015": 11,
     }.get(released, 7)
     lines += SEALED_SINCE[released]
     with Store(old, upgrade=True) as store:
