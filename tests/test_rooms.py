@@ -393,6 +393,8 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "notices": ("review", set()),
     "policies": ("gate", set()),
     "problems": ("scan", {"report"}),
+    "quota_slices": ("scan", set()),
+    "quotas": ("scan", set()),
     "read_digests": ("observed", {"match", "registry", "review"}),
     "read_entries": ("observed", {"match", "scan"}),
     "read_sketches": ("observed", {"match", "registry", "review"}),
@@ -428,7 +430,7 @@ OF_ONE_CONNECTION = {("registry/reseal.py", "beside")}
 def _tables(path: Path) -> set[str]:
     schemas = tuple(
         f"reseen.store.{n}schema"
-        for n in ("", "service_", "innocent_", "sign_in_", "campaign_", "queue_")
+        for n in ("", "service_", "innocent_", "sign_in_", "campaign_", "queue_", "quota_")
     )
     return {name for module, name in _uses(path) if module in schemas and name in TABLES}
 
@@ -535,6 +537,7 @@ def test_every_table_has_an_owner() -> None:
         campaign_schema,
         innocent_schema,
         queue_schema,
+        quota_schema,
         schema,
         service_schema,
         sign_in_schema,
@@ -542,7 +545,7 @@ def test_every_table_has_an_owner() -> None:
 
     modules = (
         *(schema, service_schema, innocent_schema, sign_in_schema, campaign_schema),
-        queue_schema,
+        *(queue_schema, quota_schema),
     )
     there = {name for m in modules for name, v in vars(m).items() if type(v) is Table}
     assert there == set(TABLES)

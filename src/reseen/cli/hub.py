@@ -189,11 +189,15 @@ def hubs_in_use(settings: Settings, store: Store) -> tuple[HubSettings, ...]:
     return tuple(each for each in settings.hubs if each.is_chosen or stored_name(each) in seen)
 
 
-def opener(hub: HubSettings) -> Callable[[], Hub]:
-    """What opens the hub inside a loop; the token goes along only where it may."""
-    from reseen.hubs.kinds import open_hub
+def opener(hub: HubSettings, store: Store | None = None) -> Callable[[], Hub]:
+    """What opens the hub inside a loop; the token goes along only where it may. `store`: its quota
+    is shared with all who use that."""
+    from reseen.hubs.kinds import open_hub, stored_name
+    from reseen.scan.shared_windows import StoreWindows
 
-    return lambda: open_hub(hub)
+    if store is None:
+        return lambda: open_hub(hub)
+    return lambda: open_hub(hub, StoreWindows(store, stored_name(hub)))
 
 
 def remote_file(given: str, endpoint: str | None) -> tuple[Callable[[], Hub], RemoteFile] | None:

@@ -129,7 +129,7 @@ def read(
                 outcome = read_known(
                     store,
                     keyring,
-                    opener(each),
+                    opener(each, store),
                     target,
                     given.options(),
                     report=progress.report,

@@ -86,7 +86,7 @@ def recheck(
             with about(each.endpoint):
                 ended = ask_again(
                     store,
-                    opener(each),
+                    opener(each, store),
                     which,
                     on_change=lambda change: show_change(change, as_json=as_json),
                     gone_after=each.gone_after,

@@ -89,7 +89,7 @@ def at_hub(
             outcome = scan_hub(
                 store,
                 keyring,
-                opener(hub),
+                opener(hub, store),
                 target,
                 options,
                 report=progress.report,

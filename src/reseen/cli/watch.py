@@ -136,6 +136,6 @@ def watch(
             walked=walked,
             gone_after=watched.gone_after,
         )
-        keep_going(context, opener(watched))
+        keep_going(context, opener(watched, store))
     note("Stopped.")
     finish(ExitCode.STOPPED)

@@ -41,7 +41,7 @@ class LfsStore:
     ) -> None:
         """`http`: the forge itself, which is asked with the headers `own`."""
         self._endpoint, self._http, self._own = httpx2.URL(endpoint), http, own
-        self._usage, self._options = usage, replace(options, quota=None)
+        self._usage, self._options = usage, replace(options, quota=None, shared=None)
         self._stores: dict[str, Http] = {}
 
     async def read(self, repo: str, artifact: Artifact, wanted: Range) -> bytes:

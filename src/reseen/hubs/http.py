@@ -31,9 +31,11 @@ from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import answers, paging
 from reseen.hubs.hub import Usage
-from reseen.hubs.quota import LONGEST, Quota, retry_after
+from reseen.hubs.quota import LONGEST, Quota
+from reseen.hubs.quota_windows import retry_after
 from reseen.hubs.range_answers import check_plain, promised_length
 from reseen.hubs.redirects import may_carry_token, origin, redirected
+from reseen.hubs.shared_quota import SharedQuota, SharedWindows
 from reseen.settings import RateLimit, said_of_address
 
 T = TypeVar("T")
@@ -89,6 +91,8 @@ class ClientOptions:
     """... and for how long since its first failure. Seconds."""
     quota: RateLimit | None = None
     """A limit of our own, besides the server's."""
+    shared: SharedWindows | None = None
+    """Where others are met who ask this server with the same token; None: nobody else does."""
     said_by: str = ""
     """What says the server's address, for messages: as in `HubSettings`."""
     address_in: str = "HF_ENDPOINT"
@@ -147,6 +151,9 @@ class Http:
         self._token = token if token and may_carry_token(self._base) else None
         self._usage = usage
         self._quota = Quota(usage, options.clock, options.sleep, options.quota)
+        if options.shared is not None:
+            clocked = (usage, options.clock, options.sleep, options.quota)
+            self._quota = SharedQuota(*clocked, options.shared, self.access)
         self._attempts = options.attempts
         self._patience = options.patience
         self._redirects = options.redirects
@@ -179,6 +186,7 @@ class Http:
 
     async def close(self) -> None:
         await self._client.aclose()
+        await self._quota.close()
 
     async def json(
         self,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reseen.errors import HubMissing, InputError, SettingsError
@@ -40,6 +40,7 @@ from reseen.settings import (
 if TYPE_CHECKING:
     from reseen.hubs.http import ClientOptions
     from reseen.hubs.hub import Askable, Hub
+    from reseen.hubs.shared_quota import SharedWindows
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,35 +50,22 @@ class HubKind:
     name: str
     addresses: Callable[[str], Addresses] | None
     """By host; None where no model stands, and so none has a page."""
-    opened: Callable[[HubSettings], Hub]
+    opened: Callable[[HubSettings, ClientOptions], Hub]
     """Inside a running event loop; to be closed."""
     askable: Callable[[], Askable] | None = None
     """How it is asked by hash, where it can be: known without opening one."""
 
 
-def _options(hub: HubSettings, contact: str = "") -> ClientOptions:
-    """What a server is asked with. `contact`: whom its people are told of."""
-    from reseen.hubs.http import ClientOptions
-
-    return ClientOptions(
-        quota=hub.quota,
-        said_by=hub.said_by,
-        address_in=hub.address_in,
-        access_in=hub.access_in,
-        contact=contact,
-    )
-
-
-def _hugging_face(hub: HubSettings) -> Hub:
+def _hugging_face(hub: HubSettings, options: ClientOptions) -> Hub:
     from reseen.hubs.huggingface import HuggingFace
 
-    return HuggingFace(hub.endpoint, hub.token, _options(hub))
+    return HuggingFace(hub.endpoint, hub.token, replace(options, contact=""))
 
 
-def _civitai(hub: HubSettings) -> Hub:
+def _civitai(hub: HubSettings, options: ClientOptions) -> Hub:
     from reseen.hubs.civitai import Civitai
 
-    return Civitai(hub.endpoint, hub.token, _options(hub, hub.contact))
+    return Civitai(hub.endpoint, hub.token, options)
 
 
 def _civitai_by_hash() -> Askable:
@@ -86,10 +74,10 @@ def _civitai_by_hash() -> Askable:
     return ASKABLE
 
 
-def _liblib(hub: HubSettings) -> Hub:
+def _liblib(hub: HubSettings, options: ClientOptions) -> Hub:
     from reseen.hubs.liblib import Liblib
 
-    return Liblib(hub.endpoint, hub.token, _options(hub, hub.contact))
+    return Liblib(hub.endpoint, hub.token, options)
 
 
 def _liblib_by_hash() -> Askable:
@@ -98,34 +86,34 @@ def _liblib_by_hash() -> Askable:
     return ASKABLE
 
 
-def _modelscope(hub: HubSettings) -> Hub:
+def _modelscope(hub: HubSettings, options: ClientOptions) -> Hub:
     from reseen.hubs.modelscope import ModelScope
 
-    return ModelScope(hub.endpoint, hub.token, _options(hub, hub.contact))
+    return ModelScope(hub.endpoint, hub.token, options)
 
 
-def _oci(hub: HubSettings) -> Hub:
+def _oci(hub: HubSettings, options: ClientOptions) -> Hub:
     from reseen.hubs.oci import OciRegistry
 
-    return OciRegistry(hub.endpoint, hub.token, _options(hub, hub.contact))
+    return OciRegistry(hub.endpoint, hub.token, options)
 
 
-def _git(hub: HubSettings) -> Hub:
+def _git(hub: HubSettings, options: ClientOptions) -> Hub:
     from reseen.hubs.git_forge import GitForge
 
-    return GitForge(hub.endpoint, hub.token, _options(hub, hub.contact))
+    return GitForge(hub.endpoint, hub.token, options)
 
 
-def _arc_en_ciel(hub: HubSettings) -> Hub:
+def _arc_en_ciel(hub: HubSettings, options: ClientOptions) -> Hub:
     from reseen.hubs.arcenciel import ArcEnCiel
 
-    return ArcEnCiel(hub.endpoint, hub.token, _options(hub, hub.contact))
+    return ArcEnCiel(hub.endpoint, hub.token, options)
 
 
-def _civarchive(hub: HubSettings) -> Hub:
+def _civarchive(hub: HubSettings, options: ClientOptions) -> Hub:
     from reseen.hubs.civarchive import CivArchive
 
-    return CivArchive(hub.endpoint, hub.token, _options(hub, hub.contact))
+    return CivArchive(hub.endpoint, hub.token, options)
 
 
 def _civarchive_by_hash() -> Askable:
@@ -201,9 +189,20 @@ def _address_for_a_hub(given: str, settings: Settings, names: str) -> InputError
     )
 
 
-def open_hub(hub: HubSettings) -> Hub:
-    """The hub itself: inside a running event loop; to be closed. Raises SettingsError."""
-    return _kind(hub).opened(hub)
+def open_hub(hub: HubSettings, shared: SharedWindows | None = None) -> Hub:
+    """The hub itself: inside a running event loop; to be closed. `shared`: where its quota is
+    shared with others who ask with the same token. Raises SettingsError."""
+    from reseen.hubs.http import ClientOptions
+
+    options = ClientOptions(
+        quota=hub.quota,
+        shared=shared,
+        said_by=hub.said_by,
+        address_in=hub.address_in,
+        access_in=hub.access_in,
+        contact=hub.contact,
+    )
+    return _kind(hub).opened(hub, options)
 
 
 def askable_of(hub: HubSettings) -> Askable:

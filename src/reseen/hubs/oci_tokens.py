@@ -44,7 +44,7 @@ class Tokens:
         self, endpoint: str, given: str | None, usage: Usage, options: ClientOptions
     ) -> None:
         self._endpoint, self._usage = endpoint, usage
-        self._options = replace(options, quota=None, redirects=0)
+        self._options = replace(options, quota=None, shared=None, redirects=0)
         self._given = authorization_of(given)
         self._handed_out: dict[str, str] = {}
         self._realms: dict[str, Http] = {}

@@ -11,52 +11,25 @@ What is left is spent freely, counting what is under way; then everyone waits fo
 The first request of a window goes alone, for what it is told holds for all others. Promised: a sole
 user of a token uses all of its quota and is never refused, and no header makes us wait for ever.
 A limit of our own, where one is set, holds for all kinds of requests together, besides.
+
+This is one process by itself. `shared_quota` is the same for several that ask with one token.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
 
 from reseen.hubs.hub import Usage
+from reseen.hubs.quota_windows import ToldWindow, Window, joined, retry_after, windows_told
 from reseen.settings import RateLimit
 
 LONGEST = 3600.0
 """Seconds: no header makes us wait longer at a time. The Hub's windows have 300."""
-MOST_ITEMS = 8
 MOST_REMARKS = 20
-
-_PARAMETER = re.compile(r"\s*([a-z]{1,8})\s*=\s*(\d{1,15})(\.\d{1,6})?\s*")
-_NAME = re.compile(r'\s*"([^"]{1,64})"\s*')
-
-
-@dataclass(slots=True)
-class _Window:
-    """A fixed window: what is left in it, and between which instants it ends."""
-
-    left: int
-    """The lowest number told in this window."""
-    earliest: float
-    latest: float
-    """By the clock: the window ends in [earliest, latest]; answers are late, `t` is rounded."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """One item of a `RateLimit` header."""
-
-    name: str
-    left: int
-    ends_in: float
-    """Seconds."""
-    rounding: float
-    """Seconds by which `ends_in` can be wrong: a whole number may be rounded up or down."""
 
 
 class Slot:
@@ -103,7 +76,7 @@ class Quota:
         self._own = own
         self._asked: deque[float] = deque(maxlen=own.requests if own else 0)
         """When the last requests were sent, as many as our own limit allows."""
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[str, Window] = {}
         self._governed: dict[str, tuple[str, ...]] = {}
         """Kind of request -> names of the windows it is counted in; none: it is not counted."""
         self._open: dict[str, int] = {}
@@ -128,7 +101,14 @@ class Quota:
                 self._probing.add(kind)
             self._open[kind] = self._open.get(kind, 0) + 1
             self._asked.append(self._clock())
+            self._entered(kind)
             return Slot(self, kind, self._clock(), probe)
+
+    def _entered(self, kind: str) -> None:
+        """A request of this kind is about to be sent."""
+
+    async def close(self) -> None:
+        """Nothing is asked any more."""
 
     def _unknown(self, kind: str) -> bool:
         """Nothing told yet, or only of a window that is over."""
@@ -148,12 +128,17 @@ class Quota:
         waits = [0.0]
         for name in self._governed[kind]:
             window = self._windows[name]
-            under_way = sum(
-                count for k, count in self._open.items() if name in self._governed.get(k, ())
-            )
-            if window.left - under_way <= 0:
+            if window.left - self._under_way(name) <= 0:
                 waits.append(window.latest - now)
         return max(waits)
+
+    def _buckets(self, kind: str) -> tuple[str, ...]:
+        """The windows that a kind of request is counted in, as far as is known; none: in none."""
+        return self._governed.get(kind, (kind,))
+
+    def _under_way(self, bucket: str) -> int:
+        """Requests that are sent and not answered, and are counted in it."""
+        return sum(n for kind, n in self._open.items() if bucket in self._buckets(kind))
 
     def _own_pause(self, now: float) -> float:
         """Seconds until our own limit has room."""
@@ -164,7 +149,11 @@ class Quota:
     async def _news_or(self, seconds: float) -> None:
         """Until an answer comes, at most this long."""
         self._news.clear()
-        tasks: set[asyncio.Future[object]] = {asyncio.ensure_future(self._news.wait())}
+        await self._until(self._news, seconds)
+
+    async def _until(self, event: asyncio.Event, seconds: float) -> None:
+        """Until it is set, at most this long (inf: as long as it takes)."""
+        tasks: set[asyncio.Future[object]] = {asyncio.ensure_future(event.wait())}
         if math.isfinite(seconds):
             tasks.add(asyncio.ensure_future(_awaited(self._sleep(seconds))))
         try:
@@ -208,37 +197,21 @@ class Quota:
     def _count(self, slot: Slot) -> None:
         for name in self._governed.get(slot.kind, ()):
             window = self._windows[name]
-            window.left = max(0, window.left - 1)
+            self._windows[name] = replace(window, left=max(0, window.left - 1))
 
-    def _learn(self, stated: _Told, sent: float) -> None:
-        now = self._clock()
-        earliest = sent + stated.ends_in - stated.rounding
-        latest = now + stated.ends_in + stated.rounding
-        window = self._windows.get(stated.name)
-        if window is None or earliest > window.latest or sent >= window.latest:
-            self._windows[stated.name] = _Window(stated.left, earliest, latest)
-        elif latest >= window.earliest:  # else: a late answer from the window before
-            window.left = min(window.left, stated.left)
-            window.earliest = max(window.earliest, earliest)
-            window.latest = min(window.latest, latest)
+    def _learn(self, stated: ToldWindow, sent: float) -> None:
+        told = Window(
+            stated.left,
+            earliest=sent + stated.ends_in - stated.rounding,
+            latest=self._clock() + stated.ends_in + stated.rounding,
+        )
+        self._windows[stated.name] = joined(self._windows.get(stated.name), told, sent)
 
-    def _read(self, headers: Mapping[str, str]) -> list[_Told]:
-        """The header's items that make sense; the policy corrects what contradicts it."""
-        policies = dict(_items(headers.get("RateLimit-Policy", "")))
-        told: list[_Told] = []
-        for name, values in _items(headers.get("RateLimit", "")):
-            if "r" not in values or "t" not in values or name in {t.name for t in told}:
-                continue
-            left, _ = values["r"]
-            seconds, rounding = values["t"]
-            policy = policies.get(name, {})
-            if (most := policy.get("q", (0.0, 0.0))[0]) > 0:
-                left = min(left, most)
-            if (width := policy.get("w", (0.0, 0.0))[0]) > 0:
-                seconds = min(seconds, width)
-            seconds = self._bounded(seconds, "for the end of its window")
-            told.append(_Told(name, int(left), seconds, rounding))
-        return told
+    def _read(self, headers: Mapping[str, str]) -> list[ToldWindow]:
+        return [
+            replace(one, ends_in=self._bounded(one.ends_in, "for the end of its window"))
+            for one in windows_told(headers)
+        ]
 
     def _bounded(self, seconds: float, what: str) -> float:
         if seconds > LONGEST:
@@ -246,37 +219,6 @@ class Quota:
             if remark not in self._usage.remarks and len(self._usage.remarks) < MOST_REMARKS:
                 self._usage.remarks.append(remark)
         return min(seconds, LONGEST)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a `Retry-After` header asks for (a number, or a date); None if it is no use."""
-    value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,15}", value):
-        return float(value)
-    try:
-        then = parsedate_to_datetime(value)
-        date = headers.get("Date")
-        now = parsedate_to_datetime(date) if date else datetime.now(UTC)
-        return max(0.0, (then - now) / timedelta(seconds=1))
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _items(header: str) -> list[tuple[str, dict[str, tuple[float, float]]]]:
-    """`"name";key=number, ...` as (name, key -> (number, rounding)); what is odd is left out."""
-    items: list[tuple[str, dict[str, tuple[float, float]]]] = []
-    for part in header[:1024].split(",")[:MOST_ITEMS]:
-        name = ""
-        values: dict[str, tuple[float, float]] = {}
-        for piece in part.split(";"):
-            if named := _NAME.fullmatch(piece):
-                name = named[1]  # the last one: a policy puts its own kind before it
-            elif given := _PARAMETER.fullmatch(piece):
-                number = float(given[2] + (given[3] or ""))
-                values[given[1]] = (number, 0.0 if given[3] else 1.0)
-        if name and values:
-            items.append((name, values))
-    return items
 
 
 async def _awaited(awaitable: Awaitable[None]) -> None:

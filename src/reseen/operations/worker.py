@@ -29,6 +29,7 @@ from reseen.operations.jobs import Job, JobKind
 from reseen.operations.logs import log
 from reseen.operations.running import Workplace, patiently, run
 from reseen.scan.pace import USUAL, Pace
+from reseen.scan.shared_windows import StoreWindows
 from reseen.settings import HubSettings, Settings
 from reseen.store.database import Store
 from reseen.store.lease import Owner
@@ -68,11 +69,11 @@ class Worker:
         *,
         intervals: Intervals | None = None,
         pace: Pace = USUAL,
-        open_hub: Callable[[HubSettings], Hub] = kinds.open_hub,
+        open_hub: Callable[[HubSettings], Hub] | None = None,
     ) -> None:
         self._store, self._keyring, self._settings = store, keyring, settings
         self._intervals, self._pace = intervals or Intervals(), pace
-        self._open_hub = open_hub
+        self._open_hub = open_hub or self._opened
         self._owner = Owner.this()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -109,6 +110,10 @@ class Worker:
         schedules.make_due(self._store)
         notifications.queue_if_due(self._store, self._settings)
 
+    def _opened(self, hub: HubSettings) -> Hub:
+        """Its quota is shared with all who use this store."""
+        return kinds.open_hub(hub, StoreWindows(self._store, kinds.stored_name(hub)))
+
     def _run(self) -> None:
         try:
             asyncio.run(self._work())
@@ -130,8 +135,8 @@ class Worker:
             self._settings,
             ending,
         )
-        # A lane's work can hold one, and another says meanwhile that it goes on.
-        threads = 2 * len(jobs.LANES) + 2
+        # A lane's work can hold one; others say meanwhile that it goes on, and ask for its quota.
+        threads = 3 * len(jobs.LANES) + 2
         with ThreadPoolExecutor(threads, thread_name_prefix="reseen-jobs-store") as pool:
             self._loop.set_default_executor(pool)
             lanes = [self._lane(workplace, lane) for lane in jobs.LANES]

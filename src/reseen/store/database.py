@@ -30,11 +30,12 @@ from reseen.store import backends, schema
 from reseen.store import campaign_schema as _campaigns  # noqa: F401  (its tables are the schema's)
 from reseen.store import innocent_schema as _innocents  # noqa: F401  (its tables are the schema's)
 from reseen.store import queue_schema as _queue  # noqa: F401
+from reseen.store import quota_schema as _quota  # noqa: F401
 from reseen.store import service_schema as _people  # noqa: F401  (its tables are the schema's too)
 from reseen.store import sign_in_schema as _coming_in  # noqa: F401  (its tables too)
 from reseen.store.backends import Opening
 
-HEAD = "0015"
+HEAD = "0016"
 """The newest schema: the last revision under `migrations`, and what `schema` says."""
 
 _WRITER = 0x5265_7365
