@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +18,15 @@ ROOT = Path(__file__).parents[1]
 
 _SCAN = """
 import asyncio, json, resource, sys, time
+from reseen.hubs.http import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
+from reseen.scan.shared_windows import StoreWindows
 from reseen.store.sealing import Keyring
 from reseen.store.database import Store
 from reseen.scan.target import Confirm, Options, Target
 from reseen.scan.context import ScanContext
 from reseen.scan.pace import Pace
+from reseen.scan.progress import Listener
 from reseen.scan.walk import walk
 
 given = json.loads(sys.argv[1])
@@ -41,9 +44,11 @@ async def main(store):
         asyncio.get_running_loop().call_later(given["seconds"], stop.set)
     options = Options(confirm=Confirm.NONE, follow=False)
     pace = Pace(workers=0 if given["listing_only"] else given["workers"])
-    async with HuggingFace(given["endpoint"]) as hub:
+    shared = StoreWindows(store, given["shared"]) if given["shared"] else None
+    token = "hf_sample" if shared else None
+    async with HuggingFace(given["endpoint"], token, ClientOptions(shared=shared)) as hub:
         return await walk(ScanContext(store, None, hub, Target(everything=True), options,
-                                      pace=pace, report=report, stop=stop))
+                                      pace=pace, listener=Listener(report), stop=stop))
 
 with Store(given["db"]) as store:
     began = time.monotonic()
@@ -99,19 +104,23 @@ def scan(
     listing_only: bool = False,
 ) -> dict[str, Any]:
     """A scan of everything as a process of its own. `seconds`: stop it then."""
-    given = {
-        "endpoint": endpoint,
-        "db": f"sqlite:///{db}",
-        "workers": workers,
-        "seconds": seconds,
-        "listing_only": listing_only,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", _SCAN, json.dumps(given)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
+    given = {"workers": workers, "seconds": seconds, "listing_only": listing_only, "shared": ""}
+    return ended(start(endpoint, f"sqlite:///{db}", given))
+
+
+def start(endpoint: str, db: str, given: Mapping[str, Any]) -> subprocess.Popen[str]:
+    """A scan of everything as a process of its own, begun. `db`: a store's URL. `shared`: the hub's
+    name, where its quota is shared with others."""
+    usual = {"workers": 32, "seconds": None, "listing_only": False, "shared": ""}
+    told = json.dumps({**usual, **given, "endpoint": endpoint, "db": db})
+    return subprocess.Popen(
+        [sys.executable, "-c", _SCAN, told], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
-    result: dict[str, Any] = json.loads(done.stdout)
+
+
+def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """What a scan that was begun came to."""
+    said = process.communicate()[0]
+    assert process.returncode == 0
+    result: dict[str, Any] = json.loads(said)
     return result

@@ -11,9 +11,12 @@ import json
 import signal
 import sys
 import threading
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from replica.big import BigWorld
+from replica.journal import Entry
 from replica.lists import write_csv
 from replica.quota import GENEROUS, Quota
 from replica.sample import removed_adapter, sample_world
@@ -59,9 +62,17 @@ def main() -> int:
             "statuses": journal.statuses,
             "sent": journal.sent,
             "refused": quota.refused,
+            "api_by_window": {n: count for (k, n), count in quota.answered.items() if k == "api"},
+            "trees_again": _again(journal.entries),
         }
         print(json.dumps(counts))
     return 0
+
+
+def _again(entries: Iterable[Entry]) -> int:
+    """How often a repository's files were listed that had been listed before."""
+    trees = Counter(e.path for e in entries if e.route == "tree" and e.status == 200)
+    return sum(trees.values()) - len(trees)
 
 
 if __name__ == "__main__":

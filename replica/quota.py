@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -23,6 +24,8 @@ class Quota:
     clock: Callable[[], float] = time.monotonic
     refused: int = 0
     """Requests answered 429."""
+    answered: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Kind and window's number -> requests that were not."""
     _start: float = field(init=False)
     _number: int = 0
     _used: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -43,6 +46,7 @@ class Quota:
         if allowed:
             used += 1
             self._used[kind, caller] = used
+            self.answered[kind, number] += 1
         else:
             self.refused += 1
         reset = math.ceil((number + 1) * self.window - passed)
