@@ -56,6 +56,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "RESEEN_HUB_<NAME>_ENDPOINT": "The address of a hub that is then called <name>.",
     "RESEEN_HUB_<NAME>_TOKEN": "Its token; for its endpoint only.",
     "RESEEN_HUB_<NAME>_QUOTA": "Requests in seconds, at most: 500/300. Its own limits hold too.",
+    "RESEEN_HUB_<NAME>_DOWNLOADS": "no: nothing is asked for that may count as a download.",
     "RESEEN_HUB_<NAME>_KIND": "What it speaks: huggingface (default), civitai, modelscope ...",
     "HF_ENDPOINT": "The Hub to scan (default: https://huggingface.co).",
     "HF_TOKEN": "The Hub's token.",
@@ -82,7 +83,9 @@ LIBLIB, MODELSCOPE, OCI, GIT, ARC_EN_CIEL = "liblib", "modelscope", "oci", "git"
 CIVARCHIVE = "civarchive"
 """Kinds of hubs that are there only where somebody sets one."""
 
-_OF_A_HUB = re.compile(r"RESEEN_HUB_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(ENDPOINT|TOKEN|QUOTA|KIND)")
+_OF_A_HUB = re.compile(
+    r"RESEEN_HUB_([A-Z0-9]+(?:_[A-Z0-9]+)*)_(ENDPOINT|TOKEN|QUOTA|KIND|DOWNLOADS)"
+)
 _QUOTA = re.compile(r"([1-9]\d{0,8})/([1-9]\d{0,5})")
 _TAKEN = {"hf", "folder"}
 """Names that mean something already."""
@@ -127,6 +130,8 @@ class HubSettings:
     that means that it was deleted or made private."""
     quota: RateLimit | None = None
     """How often we ask at most; what the hub itself asks for is kept in any case."""
+    downloads: bool = True
+    """Whether bytes of files are asked for: a hub may count that as a download."""
     said_by: str = field(default="", compare=False)
     """The variable, or option, that says the address; empty: none does, it is the usual one."""
     contact: str = field(default="", compare=False)
@@ -146,6 +151,11 @@ class HubSettings:
     def access_in(self) -> str:
         """The variable in which a token is given."""
         return "HF_TOKEN" if self.name == HUGGING_FACE else self._variable("TOKEN")
+
+    @property
+    def downloads_in(self) -> str:
+        """The variable that says whether bytes of files are asked for."""
+        return self._variable("DOWNLOADS")
 
     @property
     def said_of_address(self) -> str:
@@ -448,11 +458,7 @@ def _issuer(env: Mapping[str, str]) -> IssuerSettings | None:
             "RESEEN_OIDC_ISSUER is set, and RESEEN_URL is not",
             remedy="The provider sends people back there: set RESEEN_URL=https://...",
         )
-    new_users = given("NEW_USERS", "yes").lower()
-    if new_users not in ("yes", "no"):
-        raise SettingsError(
-            "RESEEN_OIDC_NEW_USERS is neither yes nor no", remedy="Write yes or no."
-        )
+    new_users = _yes(given("NEW_USERS", "yes"), "RESEEN_OIDC_NEW_USERS")
     scopes = given("SCOPES", "openid profile").split()
     return IssuerSettings(
         issuer,
@@ -463,7 +469,7 @@ def _issuer(env: Mapping[str, str]) -> IssuerSettings | None:
         name_claim=given("NAME_CLAIM", "preferred_username"),
         roles_claim=given("ROLES_CLAIM", "groups"),
         roles=_claimed_roles(given("ROLES")),
-        new_users=new_users == "yes",
+        new_users=new_users,
     )
 
 
@@ -520,6 +526,7 @@ def _hub(name: str, given: Mapping[str, str], env: Mapping[str, str]) -> HubSett
         kind=kind,
         token=token,
         quota=USUAL_QUOTAS.get(kind) if quota is None else _rate(quota, f"{prefix}_QUOTA"),
+        downloads=_yes(given.get("DOWNLOADS", "yes"), f"{prefix}_DOWNLOADS"),
         said_by=variable,
         contact=_sender(env).mail,
     )
@@ -576,6 +583,12 @@ def _length(env: Mapping[str, str], variable: str, usual: str) -> timedelta:
         )
     unit = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}[matched[2]]
     return timedelta(**{unit: int(matched[1])})
+
+
+def _yes(given: str, variable: str) -> bool:
+    if given.lower() not in ("yes", "no"):
+        raise SettingsError(f"{variable} is neither yes nor no", remedy="Write yes or no.")
+    return given.lower() == "yes"
 
 
 def _rate(given: str, variable: str) -> RateLimit:

@@ -104,6 +104,7 @@ def test_a_name_that_is_none_is_one_error_that_lists_the_names() -> None:
         {"RESEEN_HUB_X_ENDPOINT": "https://a..b"},
         {"RESEEN_HUB_X_ENDPOINT": "https://hub.example", "RESEEN_HUB_X_QUOTA": "many"},
         {"RESEEN_HUB_X_ENDPOINT": "https://hub.example", "RESEEN_HUB_X_QUOTA": "0/300"},
+        {"RESEEN_HUB_X_ENDPOINT": "https://hub.example", "RESEEN_HUB_X_DOWNLOADS": "some"},
         {"RESEEN_HUB_HF_ENDPOINT": "https://hub.example"},
         {"RESEEN_HUB_FOLDER_ENDPOINT": "https://hub.example"},
         {"HF_ENDPOINT": "nonsense"},
@@ -121,6 +122,13 @@ def test_a_kind_that_nobody_knows_is_said_when_it_is_opened() -> None:
     hub = HubSettings("other", "https://hub.example", kind="gopher")
     with pytest.raises(SettingsError, match="unknown kind, 'gopher'"):
         kinds.open_hub(hub)
+
+
+def test_a_registry_of_images_is_not_opened_where_nothing_may_count_as_a_download() -> None:
+    hub = HubSettings("x", "https://hub.example", kind="oci", downloads=False)
+    with pytest.raises(SettingsError, match="manifests") as refused:
+        kinds.open_hub(hub)
+    assert "RESEEN_HUB_X_DOWNLOADS" in str(refused.value.remedy)
 
 
 def test_what_is_opened_has_the_name_that_the_store_keeps() -> None:

@@ -55,6 +55,7 @@ def hubs(db: str | None, as_json: bool) -> None:
                 {"name": hub.name, "hub": stored_name(hub), "kind": hub.kind}
                 | {"endpoint": hub.endpoint, "token": hub.token is not None}
                 | {"quota": None if hub.quota is None else [hub.quota.requests, hub.quota.seconds]}
+                | {"downloads": hub.downloads}
                 | can
                 | {"digests": digests, "by_hash": by_hash is not None}
                 | {"asked_for": asked.value if by_hash and asked else None}
@@ -68,6 +69,8 @@ def hubs(db: str | None, as_json: bool) -> None:
         for yes, word in ((True, "can"), (False, "cannot")):
             if said := [ABLE[name] for name, able_to in can.items() if able_to is yes]:
                 say(f"  {word}: {', '.join(said)}")
+        if not hub.downloads:
+            say("  no file is read: that may count as a download, which the settings forbid")
         say(f"  states: {', '.join(digests) or 'no digests'}")
         if by_hash is not None:
             say(f"  by hash: {_by_hash(by_hash, asked)}")

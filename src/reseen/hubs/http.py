@@ -99,6 +99,8 @@ class ClientOptions:
     """The variable that can say another address ..."""
     access_in: str = "HF_TOKEN"
     """... and that in which a token is given, for messages."""
+    no_downloads_by: str = ""
+    """The variable that forbids to ask for bytes of files, where one does."""
     redirects: int = MOST_REDIRECTS
     """How many are followed, one after the other."""
     contact: str = ""
@@ -157,6 +159,7 @@ class Http:
         self._attempts = options.attempts
         self._patience = options.patience
         self._redirects = options.redirects
+        self._no_downloads_by = options.no_downloads_by
         self._answers = False
         """The hub has answered something, ever."""
         self._clock = options.clock
@@ -284,6 +287,7 @@ class Http:
         """Bytes of a file: at most `wanted.length`, fewer where it ends. `headers`: as `json`."""
         if wanted.length <= 0:
             return b""
+        self._check_downloads()
         url = self._url(path)
         last = wanted.start + wanted.length - 1
 
@@ -339,6 +343,7 @@ class Http:
 
         Raises HubGarbage past `limit` bytes.
         """
+        self._check_downloads()
         url = self._url(path)
         done = 0  # bytes handed out
         received = 0  # bytes that came, dropped ones too
@@ -390,6 +395,13 @@ class Http:
         finally:
             if response is not None:
                 await response.aclose()
+
+    def _check_downloads(self) -> None:
+        if self._no_downloads_by:
+            raise HubError(
+                "bytes of files are not asked for at this hub, which may count that as a download",
+                remedy=f"{self._no_downloads_by} says so.",
+            )
 
     def _resumed(self, response: httpx2.Response, done: int) -> int:
         """Bytes to drop from the start of this answer, when `done` bytes are there already."""

@@ -31,6 +31,7 @@ class HttpHub:
         self._usage = Usage()
         if kind is not None:
             options = replace(options, quota=options.quota or USUAL_QUOTAS[kind])
+        self._reads = not options.no_downloads_by
         self._http = Http(endpoint, token, self._usage, options)
 
     @property
@@ -40,7 +41,7 @@ class HttpHub:
 
     @property
     def abilities(self) -> Abilities:
-        return replace(self._abilities, access=self._http.access)
+        return replace(self._abilities, access=self._http.access, reads=self._reads)
 
     @property
     def usage(self) -> Usage:

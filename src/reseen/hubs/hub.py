@@ -65,6 +65,9 @@ class Abilities:
     """It states how long a file is. Otherwise nothing of it is read."""
     digests: frozenset[DigestKind]
     """Which digests of a file it can state."""
+    reads: bool = True
+    """Bytes of its files are asked for; False: the settings forbid it, for it may count that as a
+    download."""
     access: bytes | None = None
     """By which token it is asked, as `Repository.seen_as`: it may say more than it says to
     strangers. None: as a stranger."""

@@ -93,6 +93,12 @@ def _modelscope(hub: HubSettings, options: ClientOptions) -> Hub:
 
 
 def _oci(hub: HubSettings, options: ClientOptions) -> Hub:
+    if not hub.downloads:
+        raise SettingsError(
+            f"{hub.name} is an OCI registry, which is looked at by manifests: some count one as a "
+            "download",
+            remedy=f"Without {hub.downloads_in}=no it can be asked.",
+        )
     from reseen.hubs.oci import OciRegistry
 
     return OciRegistry(hub.endpoint, hub.token, options)
@@ -200,6 +206,7 @@ def open_hub(hub: HubSettings, shared: SharedWindows | None = None) -> Hub:
         said_by=hub.said_by,
         address_in=hub.address_in,
         access_in=hub.access_in,
+        no_downloads_by="" if hub.downloads else hub.downloads_in,
         contact=hub.contact,
     )
     return _kind(hub).opened(hub, options)

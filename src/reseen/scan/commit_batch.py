@@ -30,6 +30,7 @@ from reseen.scan import frontier, owed, priorities, scan_rows
 from reseen.scan.budget import SPENT
 from reseen.scan.following import follow_sighting, list_account, look_back, not_followed, owe
 from reseen.scan.frontier import LOOKS, READS, Lease, State, Task, Work
+from reseen.scan.inspect import DOWNLOADS
 from reseen.scan.outage import STORAGE_AWAY, UNANSWERED
 from reseen.scan.outcomes import (
     Batch,
@@ -57,7 +58,7 @@ from reseen.scan.visit import Visit, stated
 
 GAVE_UP = "no usable answer after several attempts"
 UNREADABLE = "files that could not be read"
-LEFT = (SPENT, STORAGE_AWAY, UNANSWERED)
+LEFT = (SPENT, STORAGE_AWAY, UNANSWERED, DOWNLOADS)
 """Why files are left for another scan."""
 
 

@@ -85,6 +85,7 @@ read): most of a hub's files. Hashes find a removal under any name; its altered 
 looked for under these, and that is counted."""
 BY_NAME = "files named as no weights: not read for altered copies"
 GATED = "files behind a gate: not read for altered copies"
+DOWNLOADS = "files whose reading may count as a download: not read, as the settings say"
 SIZES = "files of a hub that states no sizes: not read"
 WHOLE = "files of a hub that hands out no parts of files: not read but to confirm them in full"
 
@@ -193,6 +194,8 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
     if budget.scan.left <= 0:
         return ReadResult(skipped=SPENT, left=True, unread=LIMIT)
     size = artifact.size
+    if not hub.abilities.reads:
+        return ReadResult(skipped=DOWNLOADS, left=True, unread=read_result.FORBIDDEN)
     if not hub.abilities.sizes:
         return ReadResult(skipped=SIZES, unread=NO_SIZE)
     if size is None:

@@ -89,12 +89,13 @@ NOT_READ = ReadResult()
 GATED = BlindSpot("gated", "behind a gate: not read")
 NO_SIZE = BlindSpot("no-size", "its hub does not state its size: not read")
 NO_PARTS = BlindSpot("no-parts", "its hub hands out no parts of files: not read for altered copies")
+FORBIDDEN = BlindSpot("downloads", "reading may count as a download, which is forbidden: not read")
 LIMIT = BlindSpot("limit", "more than the limit on bytes allows: not read, or not further")
 AWAY = BlindSpot("away", "the hub or its storage did not answer: not read, or not further")
 OTHERWISE = BlindSpot("served-otherwise", "what is served is not what its hub states")
 PROGRAM = BlindSpot("beside", "a program: what it unpacks later than at its beginning is not read")
 CLASS = BlindSpot("never-read", never_read.WHY)
-NOT_TRIED = frozenset(s.code for s in (GATED, NO_SIZE, NO_PARTS, LIMIT, AWAY, OTHERWISE))
+NOT_TRIED = frozenset(s.code for s in (GATED, NO_SIZE, NO_PARTS, FORBIDDEN, LIMIT, AWAY, OTHERWISE))
 """Codes of what a scan's account counts as left out, each under its own words."""
 
 
