@@ -201,6 +201,24 @@ oracles: .venv-oracles/.done
 	@.venv-oracles/bin/python -m pip install -q --disable-pip-version-check -r requirements/oracles.txt
 	@touch $@
 
+# Optional: a sweep on Ray Data and on Spark (which needs Java 17 or 21), in an environment of its own
+# (a gigabyte): the tests of the adapters, then 2,000 files of all kinds by each of them and by
+# `reseen sweep`, which must be the same tables byte for byte, and what each engine adds.
+.PHONY: engines bench-kills
+ENGINES := PYTHONPATH=$(CURDIR)/src:$(CURDIR) .venv-engines/bin/python
+engines: .venv-engines/.done
+	@$(ENGINES) -m pytest tests/scan/test_sweep_engines.py
+	@$(ENGINES) -m benchmarks.engines
+
+# A hundred kills of a sweep's processes, of Ray's and of whoever started them: no row lost, none doubled.
+bench-kills: .venv-engines/.done
+	@$(ENGINES) -m benchmarks.sweep_kills
+
+.venv-engines/.done: requirements/engines.txt
+	@$(PYTHON) -m venv .venv-engines
+	@.venv-engines/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/engines.txt
+	@touch $@
+
 # Rewrites the pinned dependencies from pyproject.toml.
 lock: $(VENV)/.dev
 	@cd requirements && sh lock.sh

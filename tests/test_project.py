@@ -107,6 +107,8 @@ EXTRA_MODULES = {
     "postgresql": ("psycopg",),
     "parquet": ("pyarrow",),
     "sweep": ("obstore",),
+    "ray": ("ray",),
+    "spark": ("pyspark",),
     "gguf": ("gguf",),
     "archives": ("libarchive",),
     "pdf": ("fpdf", "uharfbuzz"),

@@ -15,7 +15,9 @@ from tests.match import updates
 from tests.scan.stored import make_tree
 
 from reseen.cli import cli
+from reseen.observed import page_templates, sightings
 from reseen.records import Names
+from reseen.review.pages import page_of
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -108,6 +110,30 @@ def test_a_hub_of_the_settings_has_its_pages(home: Path) -> None:
     assert {one.get("hub") for one in of_json(said)[:-1]} == {"huggingface.co"}
 
 
+def test_how_a_key_becomes_a_place_is_said(home: Path) -> None:
+    reseen("sweep", "list", home / "store", "--out", home / "manifest")
+    run(home)
+    given = ("sweep", "import", home / "out", "--hub-name", "acme")
+    page = "https://acme.example/{repository}?file={path}"
+    _, said = reseen(*given, "--page-template", page)
+    assert "A key like OWNER/NAME/FILE is taken for FILE in OWNER/NAME, at storage+acme" in said
+    assert "its page: https://acme.example/OWNER/NAME?file=FILE" in said
+    with Store(Settings.from_environment().db) as store, store.read() as connection:
+        assert page_templates.of(connection, "storage+acme") == page
+        (one, *_) = sightings.every(connection)
+        at = page_of(connection, one)
+    assert at is not None
+    assert at.startswith("https://acme.example/someone/test?file=")
+    run(home, "--out", home / "second", "--confirm", "none")
+    other = ("sweep", "import", home / "second", "--hub-name", "other", "--repository-steps", "0")
+    _, said = reseen(*other)
+    assert "taken for FILE, in no repository, at storage+other" in said
+    code, said = reseen(*given, "--page-template", "https://acme.example/")
+    assert (code, "no template" in said) == (2, True)
+    code, said = reseen(*given[:3], "--hub-name", "hf", "--page-template", page)
+    assert (code, "pages of its own" in said) == (2, True)
+
+
 def test_rows_that_could_not_be_read_end_with_3_and_are_said(home: Path) -> None:
     (home / "manifest.csv").write_text("key,size\ngone.bin,9000\nsomeone/test/notes.txt,8000\n")
     code, said = run(home, manifest="manifest.csv")
@@ -117,6 +143,21 @@ def test_rows_that_could_not_be_read_end_with_3_and_are_said(home: Path) -> None
     assert code == 3
     code, said = reseen("problems", "--json")
     assert "no such object" in said
+
+
+def test_a_part_that_came_half_is_named_and_ends_an_import_with_3(home: Path) -> None:
+    rows = "".join(f"gone/a/{n},5\n" for n in range(4))
+    (home / "manifest").write_text("key,size\n" + rows)
+    run(home, "--part-rows", 2, "--confirm", "none")
+    part = home / "out" / "part-00000001.parquet"
+    part.write_bytes(part.read_bytes()[:99])
+    given = ("sweep", "import", home / "out", "--hub-name", "acme")
+    code, said = reseen(*given)
+    assert code == 3
+    assert "Not taken: part 1 is not what was written" in said
+    assert "1 part with 2 rows" in said
+    (told,) = of_json(reseen(*given, "--json")[1])
+    assert told["damaged"] == [{"part": 1, "reason": "part 1 is not what was written"}]
 
 
 def test_what_cannot_be_done_ends_with_2_and_a_sentence(home: Path) -> None:

@@ -88,10 +88,11 @@ class Room:
         confirmed: Confirmed | None = None,
         downloads: int = 5,
         put: bool = True,
+        hub: str = HUB,
     ) -> str:
         """A sighting, new or again; its case. `declared`, `read`: what is hashed. `content`: what
         stands at the path, for git."""
-        listed = Repository(HUB, RepoType.MODEL, repo, COMMIT, downloads=downloads, likes=1)
+        listed = Repository(hub, RepoType.MODEL, repo, COMMIT, downloads=downloads, likes=1)
         rung = rung or (Rung.BYTES if read is not None else Rung.DECLARED)
         if confirmed is None:
             confirmed = Confirmed.BYTES if read is not None else Confirmed.NONE
@@ -99,7 +100,7 @@ class Room:
         with self.store.write() as connection:
             (repository_pk,) = seen.repositories(connection, [listed])
             artifact = Artifact(
-                *(HUB, RepoType.MODEL, repo, COMMIT, "main", path, 1234),
+                *(hub, RepoType.MODEL, repo, COMMIT, "main", path, 1234),
                 sha256=sha(declared) if declared is not None else None,
                 git_oid=hashlib.sha1(f"{repo} {path} {content}".encode()).digest(),
                 lfs=True,
@@ -117,7 +118,7 @@ class Room:
             )
         if put:
             self.put()
-        return cases.id_of(self.store.secret, removal, HUB, "model", repo)
+        return cases.id_of(self.store.secret, removal, hub, "model", repo)
 
     def refute(
         self,

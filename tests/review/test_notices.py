@@ -11,7 +11,7 @@ from sqlalchemy import update
 from tests.review.room import HUB, Room
 
 from reseen.errors import AccessError, Conflict, InputError, NotFound
-from reseen.observed import sightings
+from reseen.observed import page_templates, sightings
 from reseen.records import SightingState
 from reseen.review import (
     confirmed,
@@ -103,6 +103,21 @@ def test_nothing_to_write_about_is_said(room: Room) -> None:
 def test_a_folder_has_nobody_to_write_to(room: Room) -> None:
     with room.store.write() as connection, pytest.raises(InputError, match="folder"):
         notice_write.draft(connection, "folder", ACCOUNT, room.ann)
+
+
+def test_a_storage_has_somebody_to_write_to_where_its_pages_were_told(room: Room) -> None:
+    case = room.see(f"{ACCOUNT}/lora", hub="storage+acme")
+    room.say(case, Verdict.CONFIRM)
+    with room.store.write() as connection:
+        assert confirmed.waiting(connection, hub="storage+acme") == []
+        with pytest.raises(InputError, match="has no pages"):
+            notice_write.draft(connection, "storage+acme", ACCOUNT, room.ann)
+        page_templates.keep(connection, "storage+acme", "https://acme.example/{key}")
+        (one,) = confirmed.waiting(connection, hub="storage+acme")
+        id = notice_write.draft(connection, one.hub, one.account, room.ann)
+        made = notice_read.by_id(connection, room.keyring, id)
+    (item,) = made.items
+    assert item.url == f"https://acme.example/{item.sighting.repo}/{item.sighting.path}"
 
 
 def test_a_reader_drafts_nothing_and_a_reviewer_sends_nothing(room: Room) -> None:

@@ -222,6 +222,48 @@ def test_a_known_checksum_names_its_removal_whatever_is_beside_it(
             assert row["found"] is not None
 
 
+def pointer(data: bytes) -> bytes:
+    sha256 = hashlib.sha256(data).hexdigest()
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {len(data)}\n"
+    return text.encode()
+
+
+def test_a_pointer_is_judged_by_what_it_states(store: Store, tmp_path: Path) -> None:
+    one, _ = fill(store)
+    root = tmp_path / "pointers"
+    root.mkdir()
+    for name, data in (
+        ("removed.bin", pointer(updates.REMOVED)),
+        ("other.bin", pointer(updates.OTHER)),
+        ("text.bin", b"no pointer " * 20),
+    ):
+        (root / name).write_bytes(data)
+    for depth in (Depth.HEADER, Depth.FULL):
+        out = examine(of_folder(root), known(store, None), ObjectStore(str(root)), depth)
+        found = by_key(out)
+        row = found["removed.bin"]
+        assert (row["status"], row["removal"], row["rung"]) == ("match", one, "declared")
+        assert row["sha256"] == hashlib.sha256(updates.REMOVED).hexdigest()
+        (carried_on,) = carried.unpacked(row["found"])
+        assert carried_on.artifact.on_pointer
+        assert found["other.bin"]["status"] == "by-digests"
+        assert "pointer" in found["other.bin"]["reason"]
+        assert found["text.bin"]["removal"] is None
+        assert "pointer" not in (found["text.bin"]["reason"] or "")
+    scan_folder(store, KEYRING, root, jobs=1)
+    assert table(out) == table_of_scan(store)
+
+
+@pytest.mark.parametrize("depth", [Depth.HEADER, Depth.FULL])
+def test_a_pointer_that_cannot_be_read_is_said(store: Store, tmp_path: Path, depth: Depth) -> None:
+    fill(store)
+    (tmp_path / "small.bin").write_bytes(pointer(updates.REMOVED))
+    failing = Failing(tmp_path, HubError("the store refuses it"))
+    batch = rows(("small.bin", 135, None))
+    (row,) = examine(batch, known(store, None), failing, depth).to_pylist()
+    assert (row["status"], row["reason"]) == ("unread", "the store refuses it")
+
+
 class Failing(ObjectStore):
     """A store that does not give some objects."""
 

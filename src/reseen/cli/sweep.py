@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _SHARD = re.compile(r"([0-9]{1,7})/([0-9]{1,7})")
 _HUB_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_MOST_BAD = 20
 _DIR = click.Path(path_type=Path)
 _STATUS = {
     "match": "with a removal",
@@ -234,9 +235,11 @@ def _say_counts(counts: Mapping[str, int], removals: int) -> None:
         say(f"  {more:,} more with a removal, among those that were not read as far as was asked")
 
 
-def _places(settings: Settings, hub_name: str, steps: int) -> KeyPlaces:
-    """What the keys are places of: a hub of the settings, or one that has no pages."""
+def _places(settings: Settings, hub_name: str, steps: int, template: str | None) -> KeyPlaces:
+    """What the keys are places of: a hub of the settings, or one that has no pages but those that
+    are told here."""
     from reseen.hubs.kinds import STORAGE, hub_named, stored_name
+    from reseen.hubs.page_template import PageTemplate
     from reseen.scan.sweep.taken import KeyPlaces
 
     name = hub_name.strip().lower()
@@ -245,10 +248,28 @@ def _places(settings: Settings, hub_name: str, steps: int) -> KeyPlaces:
             f"{hub_name[:80]!r} is no name of a hub",
             remedy="Write letters, digits, dots and hyphens.",
         )
+    pages = None if template is None else PageTemplate.of(template)
     try:
-        return KeyPlaces(stored_name(hub_named(name, settings)), steps)
+        hub = stored_name(hub_named(name, settings))
     except InputError:
-        return KeyPlaces(STORAGE + name, steps)
+        return KeyPlaces(STORAGE + name, steps, pages)
+    if pages is not None:
+        raise InputError(
+            f"{hub} has pages of its own",
+            remedy="Leave out --page-template, or give another --hub-name.",
+        )
+    return KeyPlaces(hub, steps)
+
+
+def _say_place(places: KeyPlaces) -> None:
+    """How a key becomes a place, by one that is nobody's."""
+    steps = ["OWNER", "NAME", "FOLDER", *(f"STEP{n}" for n in range(4, 11))]
+    key = "/".join([*steps[: places.repository_steps], "FILE"])
+    repository, path = places.of(key)
+    where = f"{path}, in no repository" if repository == "/" else f"{path} in {repository}"
+    note(f"A key like {key} is taken for {where}, at {places.hub}")
+    if places.pages is not None:
+        note(f"  its page: {places.pages.page(repository, path)}")
 
 
 @sweep.command("import")
@@ -266,6 +287,12 @@ def _places(settings: Settings, hub_name: str, steps: int) -> KeyPlaces:
     help="So many leading steps of a key are the repository (OWNER/NAME), the rest is the path.",
 )
 @click.option(
+    "--page-template",
+    metavar="URL",
+    help="The address of a file's page, with {repository}, {path} or {key} in it: for a hub that "
+    "is none of the settings.",
+)
+@click.option(
     "--exit-code",
     is_flag=True,
     help="Exit with 1 when a removed model stands in what was swept, found now or before.",
@@ -276,6 +303,7 @@ def import_parts(
     folder: Path,
     hub_name: str,
     repository_steps: int,
+    page_template: str | None,
     exit_code: bool,
     db: str | None,
     output: Output,
@@ -284,13 +312,16 @@ def import_parts(
 
     What `reseen sweep run` found becomes sightings, and their cases. Each part is taken once,
     however often this is called; one that was done again since takes the place of what was taken.
-    Parts that are damaged, written with another key, or by the index of another registry are
-    refused, and nothing is taken; those that are still being copied wait for the next import.
+    A part that is damaged, or half of a copy, is named and not taken; the others are. A folder that
+    was written with another key, or by the index of another registry, is refused. Parts that are
+    still being copied wait for the next import.
     """
     from reseen.operations import sweeps
 
     settings = settings_for(db)
-    places = _places(settings, hub_name, repository_steps)
+    places = _places(settings, hub_name, repository_steps, page_template)
+    if not output.silent:
+        _say_place(places)
     with open_store(settings) as store:
         keyring = keyring_if_any(store, settings)
         if keyring is None:
@@ -304,7 +335,8 @@ def import_parts(
     if exit_code and done.stands:
         tell(ExitCode.MATCH)
     bad = done.standing["unread"] + done.standing["not-judged"]
-    finish(ExitCode.PART if bad or done.coming or done.missing else ExitCode.DONE)
+    is_part = bad or done.coming or done.damaged or done.missing
+    finish(ExitCode.PART if is_part else ExitCode.DONE)
 
 
 def _say_taken(done: SweepTaken, hub: str, output: Output) -> None:
@@ -321,6 +353,7 @@ def _say_taken(done: SweepTaken, hub: str, output: Output) -> None:
                 "again": done.again,
                 "before": done.before,
                 "coming": done.coming,
+                "damaged": [{"part": bad.part, "reason": bad.reason} for bad in done.damaged],
                 "missing": done.missing,
                 "rows": done.rows,
                 "counts": dict(done.counts),
@@ -329,6 +362,12 @@ def _say_taken(done: SweepTaken, hub: str, output: Output) -> None:
             }
         )
         return
+    for bad in done.damaged[:_MOST_BAD]:
+        note(f"Not taken: {bad.reason}")
+    if len(done.damaged) > _MOST_BAD:
+        note(f"  and {len(done.damaged) - _MOST_BAD:,} more like these")
+    if done.damaged and not output.quiet:
+        note("  Copy them again, or run the sweep again: they are done anew.")
     if output.quiet:
         return
     if not done.new:

@@ -22,7 +22,7 @@ def take(
     report: Callable[[int, int], None] | None = None,
 ) -> SweepTaken:
     """Take the parts in a folder that `reseen sweep run` wrote, each once. Raises InputError and
-    Tampered: then nothing was taken."""
+    Tampered: then nothing was taken. Parts that are damaged are named in what is returned."""
     since = scans.begin(store)
     try:
         done = taken.take(store, keyring.for_indexes, folder, places, report)

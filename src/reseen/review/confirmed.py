@@ -16,10 +16,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, not_, select
 
-from reseen.hubs.kinds import addresses_of
 from reseen.records import Rung, SightingState
 from reseen.review import cases
 from reseen.review.notice_states import CLOSED_WORDS
+from reseen.review.pages import has_pages
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema, service_schema
 from reseen.store.database import chunks
@@ -44,11 +44,9 @@ def waiting(
         wanted.append(c.hub == hub)
     if account is not None:
         wanted.append(c.account == account)
-    found = Counter(
-        (one.hub, one.account)
-        for one in _confirmed(connection, wanted)
-        if addresses_of(one.hub) is not None
-    )
+    every = Counter((one.hub, one.account) for one in _confirmed(connection, wanted))
+    hubs = {hub for hub in {at for at, _ in every} if has_pages(connection, hub)}
+    found = {place: count for place, count in every.items() if place[0] in hubs}
     most_first = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
     return [Waiting(at, name, count) for (at, name), count in most_first[:most]]
 

@@ -21,7 +21,6 @@ from sqlalchemy import (
 )
 
 from reseen.errors import NotFound, SealError
-from reseen.hubs.kinds import address_of
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
 from reseen.records import Claim, Names, RemovalClass
@@ -29,6 +28,7 @@ from reseen.registry import claims
 from reseen.review import clauses, confirmed, sample_views, sealed_text
 from reseen.review.notice import ASIDE, CLAUSES, LEGAL_CLAUSE, UNDO, Item, Notice, NoticeRow, Step
 from reseen.review.notice_states import CLOSED_WORDS, NoticeState
+from reseen.review.pages import page_of
 from reseen.store import ids, schema, service_schema
 from reseen.store.sealing import Keyring
 
@@ -221,7 +221,7 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
             Item(
                 sighting=sighting,
                 case=row.case,
-                url=address_of(sighting),
+                url=page_of(connection, sighting),
                 xet=None if row.xet is None or secret else row.xet.hex(),
                 git_oid=row.git_oid.hex() if of_git and row.git_oid and not secret else None,
                 read=() if secret else tuple(d for d in own if not d.kind.is_short),

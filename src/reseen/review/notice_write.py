@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from reseen.errors import Conflict, InputError, SealError
-from reseen.hubs.kinds import addresses_of
-from reseen.records import Names
+from reseen.records import FOLDER, Names
 from reseen.review import clauses, confirmed, notice_lines, notice_read, notice_states, sealed_text
 from reseen.review.notice import CLAUSE, CLEARED, LEGAL_CLAUSE, SMTP, UNDO, Notice
 from reseen.review.notice_lines import NoticeChange
 from reseen.review.notice_states import NoticeState, NoticeStep
+from reseen.review.pages import has_pages
 from reseen.review.roles import Role, Who
 from reseen.store import service_schema
 from reseen.store.database import chunks, insert_many, now
@@ -43,8 +43,13 @@ def draft(
     Raises InputError when there is nothing to write about, AccessError.
     """
     who.must_be(Role.REVIEWER)
-    if addresses_of(hub) is None:
-        raise InputError("nobody can be written to about a folder", remedy="Delete the files.")
+    if not has_pages(connection, hub):
+        if hub == FOLDER:
+            raise InputError("nobody can be written to about a folder", remedy="Delete the files.")
+        raise InputError(
+            f"{hub} has no pages that are known: nobody can be written to about it",
+            remedy="Give --page-template at `reseen sweep import`.",
+        )
     row = _open_one(connection, hub, account)
     if row is not None:
         drop_undone(connection, row, who)

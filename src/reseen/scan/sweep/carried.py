@@ -55,6 +55,7 @@ def _result(one: ArtifactResult) -> dict[str, Any]:
         "xet": _text(a.xet),
         "mark": _text(a.git_oid),
         "member": a.member,
+        "pointer": a.on_pointer,
         "matches": [_match(each) for each in one.matches],
         "hints": [_match(each) for each in one.hints],
         "confirmed": one.confirmed.value,
@@ -72,6 +73,8 @@ def _result_of(value: Mapping[str, Any]) -> ArtifactResult:
         ),
         git_oid=_bytes(value["mark"]),
         member=bool(value["member"]),
+        lfs=bool(value["pointer"]),
+        on_pointer=bool(value["pointer"]),
     )
     return ArtifactResult(
         artifact,

@@ -94,6 +94,14 @@ def _checksum(value: object) -> bytes | None:
     return made if isinstance(made, bytes) and len(made) == 32 else _NONE
 
 
+def one_batch(table: pyarrow.Table) -> pyarrow.RecordBatch:
+    """The rows of a table in one piece."""
+    import pyarrow
+
+    whole = table.combine_chunks().to_batches()
+    return whole[0] if whole else pyarrow.RecordBatch.from_pylist([], schema=table.schema)
+
+
 def told_of_all(batch: pyarrow.RecordBatch, status: RowStatus, reason: str) -> pyarrow.RecordBatch:
     """The same said of every row of a batch."""
     return batch_of([row_of(each.artifact, status, reason) for each in rows_of(batch)])

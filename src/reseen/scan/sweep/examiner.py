@@ -17,17 +17,19 @@ from functools import cached_property
 from multiprocessing.synchronize import Event
 from typing import TYPE_CHECKING, Any
 
-from reseen.errors import FileError, bulkhead
+from reseen.errors import FileError, HubBusy, HubError, bulkhead
+from reseen.files import lfs_pointer
+from reseen.files.source import Range
 from reseen.hubs.object_store import ObjectStore
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import ENDED, Inspection
 from reseen.observed.readings import UNREAD as NEVER_LOOKED
-from reseen.records import Artifact, Confirmed, DigestKind, Match, Rung
+from reseen.records import Artifact, Confirmed, DigestKind, Match, Problem, Rung
 from reseen.scan import archived, inspect
-from reseen.scan.budget import Allowance, Budget
+from reseen.scan.budget import Allowance, Budget, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import ArtifactResult, conclude, wants_reading
-from reseen.scan.read_result import NOT_READ, ReadResult
+from reseen.scan.read_result import NOT_READ, ReadResult, where
 from reseen.scan.read_through import read_through
 from reseen.scan.sweep.carried import packed
 from reseen.scan.sweep.columns import ManifestRow, RowStatus, batch_of, row_of, rows_of
@@ -113,22 +115,48 @@ class Examiner:
     async def _one(self, row: ManifestRow) -> dict[str, Any]:
         budget = Budget(_PER_FILE, Allowance(_PER_FILE))
         context = ReadContext(self._store, self._known, _OPTIONS[self._depth], budget)
-        what = NOT_READ
+        artifact, what = row.artifact, NOT_READ
         try:
             with bulkhead():
-                matches = self._known.match(row.artifact)
-                if row.trouble is None and self._reads_it(row.artifact, matches):
-                    what = await read_through(context, row.artifact, matches)
+                matches = self._known.match(artifact)
+                if row.trouble is None and not matches and self._may_be_pointer(artifact):
+                    artifact, what = await self._pointed(artifact, budget)
+                    matches = self._known.match(artifact)
+                is_plain = what is NOT_READ and not artifact.on_pointer
+                if row.trouble is None and is_plain and self._reads_it(artifact, matches):
+                    what = await read_through(context, artifact, matches)
+                if what is not NOT_READ:
                     await self._heard(what)
                 enough = bool(matches) and self._depth is not Depth.FULL
                 trouble = None if enough else row.trouble
-                found = self._found(row.artifact, matches, what)
+                found = self._found(artifact, matches, what)
                 return self._told(found, budget.total, trouble)
         except FileError as e:
             return {
                 **row_of(row.artifact, RowStatus.NOT_JUDGED, str(e)),
                 "bytes_read": budget.total,
             }
+
+    def _may_be_pointer(self, artifact: Artifact) -> bool:
+        size = artifact.size or 0
+        reads = self._depth is not Depth.NONE
+        return reads and lfs_pointer.SHORTEST <= size < lfs_pointer.LIMIT
+
+    async def _pointed(self, artifact: Artifact, budget: Budget) -> tuple[Artifact, ReadResult]:
+        """What a Git LFS pointer states, where one lies there and not the file; why it could not be
+        looked at."""
+        try:
+            data = await self._store.read(artifact, Range(0, artifact.size or 0))
+        except HubError as e:
+            problem = Problem(where(artifact), str(e), e.remedy)
+            return artifact, ReadResult(problem=problem, busy=isinstance(e, HubBusy))
+        budget.spend(len(data), Kind.HEADERS)
+        pointer = lfs_pointer.parse(data)
+        if pointer is None:
+            return artifact, NOT_READ
+        sha256, size = pointer.sha256, pointer.size
+        stated = replace(artifact, sha256=sha256, size=size, xet=None, lfs=True, on_pointer=True)
+        return stated, NOT_READ
 
     def _reads_it(self, artifact: Artifact, matches: tuple[Match, ...]) -> bool:
         if matches and self._depth is not Depth.FULL:
@@ -204,6 +232,8 @@ class Examiner:
         return RowStatus.CLEAR, None
 
     def _not_read(self, artifact: Artifact) -> tuple[RowStatus, str | None]:
+        if artifact.on_pointer:
+            return RowStatus.BY_DIGESTS, lfs_pointer.PULL
         if self._depth is Depth.NONE:
             if artifact.content is None:
                 return (

@@ -13,11 +13,12 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from reseen.errors import InputError
+from reseen.scan.sweep.columns import one_batch
 
 if TYPE_CHECKING:
     import pyarrow
@@ -80,19 +81,11 @@ def batches(manifest: Path, rows: int, first: int, last: int) -> Iterator[pyarro
         count += batch.num_rows
         while count >= rows:
             table = pyarrow.Table.from_batches(held)
-            yield _one(table.slice(0, rows))
+            yield one_batch(table.slice(0, rows))
             held = table.slice(rows).to_batches()
             count -= rows
     if count:
-        yield _one(pyarrow.Table.from_batches(held))
-
-
-def _one(table: Any) -> pyarrow.RecordBatch:
-    import pyarrow
-
-    whole = table.combine_chunks().to_batches()
-    empty = pyarrow.RecordBatch.from_pylist([], schema=table.schema)
-    return whole[0] if whole else empty
+        yield one_batch(pyarrow.Table.from_batches(held))
 
 
 def _from(path: Path, first: int, last: int) -> Iterator[pyarrow.RecordBatch]:

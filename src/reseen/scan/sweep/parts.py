@@ -29,9 +29,10 @@ from reseen.errors import InputError, Tampered
 if TYPE_CHECKING:
     import pyarrow
 
-FORMAT = 2
+FORMAT = 3
+"""2 did not say of a file that it is a Git LFS pointer."""
 SWEEP = "sweep.json"
-_DOMAIN = b"reseen sweep 2\n"
+_DOMAIN = b"reseen sweep 3\n"
 _LARGEST = 1 << 20
 _AGAIN = "Sweep it again, into a new folder."
 
@@ -79,6 +80,14 @@ class Mark:
     """Rows in which a removal stands, of whatever status."""
     bytes_read: int
     blake3: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadPart:
+    """One that is not what was written, or whose mark is not: half of a copy, or worse."""
+
+    part: int
+    reason: str
 
 
 def begin(folder: Path, key: bytes, sweep: Sweep) -> None:
@@ -157,15 +166,23 @@ def done(folder: Path, key: bytes, sweep: Sweep, part: int) -> Mark | None:
 
 def marks(folder: Path, key: bytes, sweep: Sweep) -> Iterator[Mark]:
     """Those that are there, in order, whether or not their parts are. Raises Tampered."""
+    for each in found(folder, key, sweep):
+        if isinstance(each, BadPart):
+            raise Tampered(each.reason, remedy=_anew(each.part))
+        yield each
+
+
+def found(folder: Path, key: bytes, sweep: Sweep) -> Iterator[Mark | BadPart]:
+    """The same, and those that are none."""
     for part in range(sweep.parts):
         try:
             yield _mark_of(folder, key, sweep, part)
         except FileNotFoundError:
             continue
+        except Tampered as e:
+            yield BadPart(part, str(e))
         except OSError as e:
-            raise Tampered(
-                f"the mark of part {part} cannot be read: {e.strerror}", remedy=_anew(part)
-            ) from None
+            yield BadPart(part, f"the mark of part {part} cannot be read: {e.strerror}")
 
 
 def is_coming(folder: Path, key: bytes, sweep: Sweep, mark: Mark) -> bool:

@@ -22,7 +22,7 @@ from reseen.errors import ReseenError
 from reseen.hubs.object_store import ObjectStore
 from reseen.match.registry_index import RegistryIndex
 from reseen.scan.pool import DIED, end_with_parent
-from reseen.scan.sweep.columns import RowStatus, told_of_all
+from reseen.scan.sweep.columns import RowStatus, one_batch, told_of_all
 from reseen.scan.sweep.examiner import Depth, Examiner
 
 if TYPE_CHECKING:
@@ -48,7 +48,11 @@ class SweepSource:
 class WorkerSetup:
     """What each process opens."""
 
-    source: SweepSource
+    index: Path
+    key: bytes = field(repr=False)
+    """Of indexes."""
+    store: str
+    """Its address."""
     mac: str
     """Of the index that the run began with: no other is opened."""
     depth: Depth
@@ -56,8 +60,8 @@ class WorkerSetup:
 
     def open(self, stop: Event | None = None) -> Examiner:
         """Raises InputError and Tampered. `stop`: set when nothing more is wanted."""
-        known = RegistryIndex.open(self.source.index, self.source.key, mac=self.mac)
-        store = ObjectStore(self.source.store, self.reads)
+        known = RegistryIndex.open(self.index, self.key, mac=self.mac)
+        store = ObjectStore(self.store, self.reads)
         return Examiner(known, store, self.depth, self.reads, stop)
 
 
@@ -88,7 +92,7 @@ class Workers:
                 each = next(wanted, None)
                 more = each is not None
                 if each is not None:
-                    pending[self._pool.submit(_examine, _sent(each[1]))] = each
+                    pending[self._submitted(each[1])] = each
             if not pending:
                 return
             ready, _ = wait(pending, return_when=FIRST_COMPLETED)
@@ -110,6 +114,14 @@ class Workers:
                     yield part, self._alone(batch)
                 self._pool = self._started(self._jobs)
 
+    def _submitted(self, batch: pyarrow.RecordBatch) -> Future[bytes]:
+        try:
+            return self._pool.submit(_examine, _sent(batch))
+        except BrokenProcessPool as e:  # a process has just died: those that are pending say so too
+            broken = Future[bytes]()
+            broken.set_exception(e)
+            return broken
+
     def _alone(self, batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
         """One batch in one process; where that dies, its halves, down to the row that does it."""
         import pyarrow
@@ -122,7 +134,7 @@ class Workers:
                 return told_of_all(batch, RowStatus.UNREAD, DIED)
         half = batch.num_rows // 2
         halves = [self._alone(batch.slice(0, half)), self._alone(batch.slice(half))]
-        return pyarrow.Table.from_batches(halves).combine_chunks().to_batches()[0]
+        return one_batch(pyarrow.Table.from_batches(halves))
 
 
 # -- in a process of its own -----------------------------------------------------------------------

@@ -168,7 +168,8 @@ def _wanted(
 def _examined(
     asked: SweepAsked, mac: str, wanted: Iterator[tuple[int, pyarrow.RecordBatch]]
 ) -> Iterator[tuple[int, pyarrow.RecordBatch]]:
-    worker = WorkerSetup(asked.source, mac, asked.depth, asked.work.reads)
+    source = asked.source
+    worker = WorkerSetup(source.index, source.key, source.store, mac, asked.depth, asked.work.reads)
     if asked.work.jobs == 1:
         examiner = worker.open()
         for part, batch in wanted:

@@ -19,9 +19,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from reseen.errors import InputError, Tampered
+from reseen.hubs.page_template import PageTemplate
 from reseen.match.store_version import version_of
 from reseen.observed import artifacts as seen
-from reseen.observed import sightings
+from reseen.observed import page_templates, sightings
 from reseen.observed.blind_spots import DAMAGED
 from reseen.records import Coverage, Problem, Repository, RepoType, Rung, Sighting, SightingState
 from reseen.scan import scan_rows
@@ -31,7 +32,7 @@ from reseen.scan.record import record_seen
 from reseen.scan.reinspection import record_past
 from reseen.scan.sweep import carried, parts
 from reseen.scan.sweep.columns import RowStatus
-from reseen.scan.sweep.parts import Mark, Sweep
+from reseen.scan.sweep.parts import BadPart, Mark, Sweep
 from reseen.store import meta, schema
 from reseen.store.database import Store, now
 
@@ -54,6 +55,8 @@ class KeyPlaces:
     """What the store calls the hub."""
     repository_steps: int = 2
     """So many leading steps of a key name the repository ("owner/name"); the rest is the path."""
+    pages: PageTemplate | None = None
+    """Of a hub that has none that are known: kept in the store with the import."""
 
     def of(self, key: str) -> tuple[str, str]:
         """Repository and path."""
@@ -77,8 +80,11 @@ class SweepTaken:
     """Parts that are in the folder and had been taken so, or better."""
     coming: int
     """Parts of which only the mark has come so far, or that are being done again: not taken."""
+    damaged: tuple[BadPart, ...]
+    """Parts that are not what was written, as half of a copy is: not taken, and done again when the
+    sweep is run again, or copied anew."""
     missing: int
-    """Parts of the sweep that were never taken, those of `coming` too."""
+    """Parts of the sweep that were never taken, those of `coming` and `damaged` too."""
     rows: int
     """Of the parts taken now."""
     counts: Counter[str]
@@ -121,12 +127,22 @@ def take(
     report: Callable[[int, int], None] | None = None,
 ) -> SweepTaken:
     """Take the parts of a folder that were not taken, or not as they are now. `key`: of indexes.
-    `report`: how many of how many are done. Raises InputError where the folder is no sweep, or one
-    by another registry's index, or was taken as another hub's; Tampered for what is not, byte for
-    byte, what was written: then nothing was taken."""
+    `report`: how many of how many are done. A part that is not, byte for byte, what was written is
+    not taken, and the others are. Raises InputError where the folder is no sweep, or one by another
+    registry's index, or was taken as another hub's, and Tampered for one by another key: then
+    nothing was taken."""
     sweep = parts.opened(folder, key)
-    marks = list(parts.marks(folder, key, sweep))
-    every = [mark for mark in marks if _is_whole(folder, key, sweep, mark)]
+    every = list[Mark]()
+    damaged = list[BadPart]()
+    coming = 0
+    for each in parts.found(folder, key, sweep):
+        looked_at = _verified(folder, key, sweep, each)
+        if isinstance(looked_at, Mark):
+            every.append(looked_at)
+        elif isinstance(looked_at, BadPart):
+            damaged.append(looked_at)
+        else:
+            coming += 1
     with store.write() as connection:
         if version_of(connection).store != sweep.registry:
             raise InputError(
@@ -135,16 +151,19 @@ def take(
             )
         scan = _begin(connection, sweep, places)
         before = _taken(connection, scan)
+        if places.pages is not None:
+            page_templates.keep(connection, places.hub, places.pages.text)
     done = _Taking()
-    coming = len(marks) - len(every)
     wanted = [mark for mark in every if _is_news(mark, before.get(mark.part))]
     for number, mark in enumerate(wanted, 1):
         try:
             rows = parts.rows(folder, mark)
-        except Tampered:
-            if not parts.is_coming(folder, key, sweep, mark):
-                raise
-            coming += 1
+        except Tampered as e:  # since it was looked at
+            every.remove(mark)
+            if parts.is_coming(folder, key, sweep, mark):
+                coming += 1
+            else:
+                damaged.append(BadPart(mark.part, str(e)))
             continue
         with store.write() as connection:
             # Another import may have taken it meanwhile.
@@ -170,8 +189,9 @@ def take(
         scan=scan,
         new=done.new,
         again=done.again,
-        before=len(marks) - coming - done.new,
+        before=len(every) - done.new,
         coming=coming,
+        damaged=tuple(damaged),
         missing=sweep.parts - len(taken),
         rows=done.rows,
         counts=done.counts,
@@ -191,15 +211,18 @@ def _is_news(mark: Mark, before: Mark | None) -> bool:
     return mark != before and mark.counts.get(unread, 0) <= before.counts.get(unread, 0)
 
 
-def _is_whole(folder: Path, key: bytes, sweep: Sweep, mark: Mark) -> bool:
-    """Is a part as it was written; False: it is on its way. Raises Tampered."""
+def _verified(
+    folder: Path, key: bytes, sweep: Sweep, each: Mark | BadPart
+) -> Mark | BadPart | None:
+    """The mark of a part that is as it was written; None: the part is on its way."""
+    if isinstance(each, BadPart):
+        return each
     try:
-        parts.verify(folder, mark)
-    except Tampered:
-        if parts.is_coming(folder, key, sweep, mark):
-            return False
-        raise
-    return True
+        parts.verify(folder, each)
+    except Tampered as e:
+        coming = parts.is_coming(folder, key, sweep, each)
+        return None if coming else BadPart(each.part, str(e))
+    return each
 
 
 def _begin(connection: Connection, sweep: Sweep, places: KeyPlaces) -> int:
