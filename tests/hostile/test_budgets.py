@@ -153,6 +153,15 @@ def test_factors_in_single_precision_are_within_them_too() -> None:
     assert set(sketched.left_out) == {"its bytes did not all come"}
 
 
+def test_of_two_updates_of_rank_256_half_is_compared_at_least_and_the_rest_is_said() -> None:
+    """GLoRA of the model whose layers ask for the most."""
+    layers = [glora(*shape, 512) for *shape, count in SHAPES["qwen_image"] for _ in range(count)]
+    sketched = Sketcher(plan(listed(layers))).finish()
+    said = {spot.code: spot.count for spot in sketched.blind}
+    assert said.keys() == {"cut-off", "too-much-work"}
+    assert said["cut-off"] >= len(layers)  # two objects a layer
+
+
 HOSTILE: dict[str, tuple[Shapes, int]] = {
     "LoKr from two vectors": (
         {"lokr_w1_a": (11_000, 1), "lokr_w1_b": (1, 11_000), "lokr_w2": (1, 1)}, 2_000,
