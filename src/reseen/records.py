@@ -281,6 +281,9 @@ class Fingerprint:
     """Those of further adapters in it: of a file that holds several, each is known alone."""
     rows: bytes | None = None
     """What the rows of its embeddings are known by, in their published byte layout."""
+    weights: bytes | None = None
+    """Of an upload that is a checkpoint: the sketch of some layers (`fingerprints.weight_sketch`).
+    """
     pointer: LfsPointer | None = None
     """It is no model file but the text that git keeps instead of one."""
     blind: tuple[BlindSpot, ...] = ()
@@ -320,6 +323,7 @@ class Fingerprint:
             rungs.append(Rung.TENSORS)
         unsure = {spot.code for spot in self.blind}
         by_layers = self.sketch is not None and TOO_FEW not in unsure
+        by_layers = by_layers or self.weights is not None
         if by_layers or (self.rows is not None and NEAR_TABLE not in unsure):
             rungs.append(Rung.WEIGHTS)
         return JudgedBy(tuple(rungs), self.blind)

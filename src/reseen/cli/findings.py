@@ -21,9 +21,9 @@ from reseen.texts import visible
 
 if TYPE_CHECKING:
     from reseen.match.checkpoint_parts import InCheckpoint
+    from reseen.match.checkpoint_search import CheckpointSeen
     from reseen.match.parts import MergePart
     from reseen.observed.blind_spots import BlindFile
-    from reseen.operations.checkpoints import CheckpointSeen
     from reseen.records import Names
 
 _COLOUR = {

@@ -34,9 +34,11 @@ from reseen.gate.policy import Policy
 from reseen.gate.state import LastState
 from reseen.gate.upload_process import UploadProcesses
 from reseen.gate.use import Use
+from reseen.match.checkpoints import KnownBase, known_bases
 from reseen.match.live_index import LiveIndex
 from reseen.match.stated import NamedIndex, StatedFile, StatedMatch
 from reseen.records import Fingerprint
+from reseen.registry import bases
 from reseen.settings import Settings, sqlite_file
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -94,6 +96,9 @@ class GateConfig:
     keys: Mapping[bytes, Key] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     heard: Heard = field(default_factory=Heard)
+    bases: tuple[KnownBase, ...] = ()
+    """The base models that checkpoints are told from."""
+    bases_version: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +224,8 @@ class GateProcess:
         """The answer about a file that was read, and its parts for `count`."""
         known = self.known
         found = [*self._of_file(fingerprint)]
+        seen, inside = self.live.in_checkpoint(fingerprint, found, known.bases)
+        fingerprint, found = answers.with_base(fingerprint, seen), [*found, *inside]
         asked = 0
         for place, inner in fingerprint.within:
             asked += inner.sketch is not None
@@ -263,10 +270,18 @@ class GateProcess:
     def _catch_up(self, connection: Connection) -> None:
         self.live.follow(connection)
         heard = Heard(self.live.version, time.time())
-        self.known = GateConfig(keys.in_force(connection), policy.read(connection), heard)
+        told = (keys.in_force(connection), policy.read(connection), heard)
+        self.known = GateConfig(*told, *self._bases(connection))
         if not self._loaded:
             self._look()
             self._loaded = True
+
+    def _bases(self, connection: Connection) -> tuple[tuple[KnownBase, ...], bytes]:
+        """Those in use, read when they are others than before."""
+        version = bases.version(connection)
+        if version == self.known.bases_version:
+            return self.known.bases, version
+        return tuple(known_bases(bases.sketches(connection))), version
 
     def _trouble(self, about: str, error: Exception) -> None:
         said = str(error) if isinstance(error, ReseenError) else type(error).__name__

@@ -34,13 +34,13 @@ class MatchModel(BaseModel):
     rung: Literal[
         "bytes", "tensors", "declared", "pointer", "weights", "component", "hint", "refuted"
     ] = Field(
-        description="`component`: the removal is a part of a merge. `refuted`: one digest that the "
-        "list gives agrees and another does not, so that the claim counts for nothing; the advice "
-        "is `hold` at most."
+        description="`component`: the removal is a part of a merge, or inside a checkpoint. "
+        "`refuted`: one digest that the list gives agrees and another does not, so that the claim "
+        "counts for nothing; the advice is `hold` at most."
     )
     kind: str = Field(
         description="What was compared: a kind of digest, `pointer`, `sketch`, `sketch-part`, "
-        "`contradiction`."
+        "`sketch-checkpoint`, `contradiction`."
     )
     score: float | None = Field(
         description="1 where a digest agrees, the cosine of similar weights, the share of a part's "

@@ -18,6 +18,7 @@ from typing import Any
 from reseen.errors import Unforeseen, bulkhead
 from reseen.files.archives import UnpackBudget
 from reseen.fingerprints.members import read_stream
+from reseen.fingerprints.passing_layers import PassingLayers
 from reseen.records import (
     BlindSpot,
     Container,
@@ -61,7 +62,13 @@ def read_upload(blocks: Iterable[bytes], size: int, classes: Classes | None) -> 
     forbidden = None if classes is None else partial(forbids, classes)
     every = UnpackBudget.of(size)
     budget = replace(every, members=MOST_MEMBERS, unpacked=min(every.unpacked, MOST_UNPACKED))
-    return ended(classes, read_stream(blocks, size, forbidden, budget=budget))
+    with PassingLayers(size) as layers:
+        read = ended(classes, read_stream(layers.passing(blocks), size, forbidden, budget=budget))
+        is_other = read.sketch is not None or read.rows is not None or bool(read.members)
+        if is_other or read.problem is not None or forbids(classes, read):
+            return read
+        weights = layers.sketch()
+    return read if weights is None else replace(read, weights=weights.encode())
 
 
 def _told(read: Fingerprint) -> dict[str, Any]:
@@ -124,6 +131,7 @@ def to_json(read: Fingerprint) -> dict[str, Any]:
         "other_sketches": [other.hex() for other in read.other_sketches],
         "further_sketches": [each.hex() for each in read.further_sketches],
         "rows": None if read.rows is None else read.rows.hex(),
+        "weights": None if read.weights is None else read.weights.hex(),
         "pointer": None if pointer is None else [pointer.sha256.hex(), pointer.size],
         "blind": [[spot.code, spot.reason, spot.count] for spot in read.blind],
         "members": [[member.path, to_json(member.fingerprint)] for member in read.members],
@@ -153,6 +161,7 @@ def from_json(message: dict[str, Any]) -> Fingerprint:
         other_sketches=tuple(map(bytes.fromhex, message["other_sketches"])),
         further_sketches=tuple(map(bytes.fromhex, message["further_sketches"])),
         rows=value(message["rows"]),
+        weights=value(message["weights"]),
         pointer=None if pointer is None else LfsPointer(bytes.fromhex(pointer[0]), int(pointer[1])),
         blind=tuple(BlindSpot(code, reason, count) for code, reason, count in message["blind"]),
         members=tuple(Member(path, from_json(inner)) for path, inner in message["members"]),

@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
-from reseen.errors import StoreError
+from reseen.errors import Malformed, StoreError
+from reseen.fingerprints import weight_sketch
 from reseen.fingerprints.sketch import Sketch
 from reseen.match import innocents
+from reseen.match.checkpoint_search import CheckpointSearch, CheckpointSeen
+from reseen.match.checkpoints import KnownBase
 from reseen.match.claim_entries import LENGTHS, RemovalEntry
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.registry_parts import RegistryParts
@@ -107,17 +110,37 @@ class LiveIndex:
         several = (*own, *fingerprint.further_sketches)[:MOST_ASKED]
         if not several or any(each.rung > Rung.WEIGHTS for each in found):
             return ()
-        now = self._now
-        sketches = now.index.sketches
-        many, parts = self._parts
-        if many != (size := 0 if sketches is None else len(sketches)):
-            parts = RegistryParts(self._store)
-            self._parts = size, parts
+        now, parts = self._now, self._parts_now()
         itself = {each.removal for each in found if each.rung > Rung.HINT}
         try:
             return now.inside(each for one in several for each in parts.sure(one, itself))
         except StoreError:
             return ()
+
+    def _parts_now(self) -> RegistryParts:
+        sketches = self._now.index.sketches
+        many, parts = self._parts
+        if many != (size := 0 if sketches is None else len(sketches)):
+            parts = RegistryParts(self._store)
+            self._parts = size, parts
+        return parts
+
+    def in_checkpoint(
+        self, fingerprint: Fingerprint, found: Sequence[StatedMatch], bases: Sequence[KnownBase]
+    ) -> tuple[CheckpointSeen | None, tuple[StatedMatch, ...]]:
+        """What an upload is that is a checkpoint, and the removals that are surely inside; None for
+        what is none or is known by its bytes or tensors, and while the store does not answer."""
+        if fingerprint.weights is None or any(each.rung > Rung.WEIGHTS for each in found):
+            return None, ()
+        now = self._now
+        itself = {each.removal for each in found if each.rung > Rung.HINT}
+        try:
+            read = weight_sketch.decode(fingerprint.weights)
+            search = CheckpointSearch(self._store, self._parts_now(), bases)
+            seen = search.kept(read, itself)
+        except (StoreError, Malformed):
+            return None, ()
+        return seen, now.in_checkpoint(part for part in seen.parts if part.is_sure)
 
     def sample(self) -> list[tuple[int, bytes, str]]:
         """A few digests that are surely in force, to see whether they are found: (kind or POINTER,

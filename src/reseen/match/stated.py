@@ -21,6 +21,7 @@ from reseen.observed.further import pk_of
 from reseen.records import DigestKind, Evidence, Fingerprint, RemovalClass, Rung
 
 if TYPE_CHECKING:
+    from reseen.match.checkpoint_parts import InCheckpoint
     from reseen.match.registry_parts import FoundPart
 
 FEWEST = 8
@@ -37,7 +38,7 @@ class StatedMatch:
     rung: Rung
     kind: str
     """What was compared: a digest kind's label, "pointer", "sketch", "sketch-rows" (of an
-    embedding), "contradiction";
+    embedding), "sketch-part", "sketch-checkpoint", "contradiction";
     "sketch-by-order" where the order of layers is all that names them, "sketch-recipe" where files
     of its recipe resemble each other, "sketch-other-part" where the removal may be a merge itself,
     and the file another part of it."""
@@ -110,6 +111,15 @@ class NamedIndex:
                 why = part.evidence
                 number = self.index.number(part.claim_pk)
                 found += self._for_lists(number, why, why.likeness)
+        return _gathered(found)
+
+    def in_checkpoint(self, parts: Iterable[InCheckpoint]) -> tuple[StatedMatch, ...]:
+        """Removals that are surely inside a checkpoint."""
+        found: list[StatedMatch] = []
+        for part in parts:
+            if self.index.searched(part.claim_pk) is not None:  # gone meanwhile
+                why = part.inside
+                found += self._for_lists(self.index.number(part.claim_pk), why, why.likeness)
         return _gathered(found)
 
     def _estimated(self, sketch: Sketch, exclude: Collection[str]) -> list[StatedMatch]:

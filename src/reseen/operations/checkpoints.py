@@ -3,86 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from reseen.match import background, checkpoint_layers, checkpoints
+from reseen.match import checkpoint_layers, checkpoints
 from reseen.match.checkpoint_layers import CheckpointSource
-from reseen.match.checkpoint_parts import InCheckpoint, inside_checkpoint, may_hold, removed
-from reseen.match.checkpoints import AgainstBases, KnownBase
+from reseen.match.checkpoint_parts import removed
+from reseen.match.checkpoint_search import CheckpointSearch, CheckpointSeen, Tell
+from reseen.match.checkpoints import KnownBase
 from reseen.match.registry_parts import KnownSketch, RegistryParts
 from reseen.observed.checkpoint_sketches import KeptCheckpoint
 from reseen.records import Fingerprint
 from reseen.registry import bases, never_read
 from reseen.store import search_key
 from reseen.store.database import Store
-
-NO_BASES = "no base model of its architecture is known: what is inside is not looked for"
-UNKNOWN_BASE = "none of the known base models is its base: what is inside is not looked for"
-PACKED = "its weights are in a form that is not read: what is inside is not looked for"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointSeen:
-    """What is known of a file of whole weights."""
-
-    architecture: str
-    base: str | None = None
-    """The base model that it was made from; None where that is not known."""
-    distance: float | None = None
-    """From it, relative to the weights, of the middle layer."""
-    modules: int = 0
-    """Layers that were compared."""
-    untouched: int = 0
-    """Of these, those that are the base's."""
-    marks: int = 0
-    """Small tensors that are the base's."""
-    only_rounding: bool = False
-    """Whether the number format explains all that differs."""
-    parts: tuple[InCheckpoint, ...] = ()
-    """Removals that are inside, or may be."""
-    why: str = ""
-    """Why nothing is said of what is inside."""
-
-    @property
-    def has_bases(self) -> bool:
-        """Is any base model of its architecture known?"""
-        return self.why != NO_BASES
-
-    @property
-    def text(self) -> str:
-        """In a sentence."""
-        kind = f"a checkpoint ({self.architecture})"
-        if self.base is None:
-            return f"{kind}; {self.why}"
-        base = f"{kind} of the base {self.base}, {self.distance:.2g} from it over {self.modules} "
-        base += "layers"
-        if self.why:
-            return f"{base}; {self.why}"
-        if self.only_rounding:
-            return f"{base}: nothing but the rounding of its number format"
-        if not self.parts:
-            return f"{base}: nothing inside that is known"
-        return base
-
-    @property
-    def fields(self) -> dict[str, object]:
-        """As a documented JSON object."""
-        return {
-            "architecture": self.architecture,
-            "base": self.base,
-            "distance": None if self.distance is None else round(self.distance, 6),
-            "modules": self.modules,
-            "untouched": self.untouched,
-            "marks": self.marks,
-            "only_rounding": self.only_rounding,
-            "why": self.why or None,
-        }
-
-
-_Tell = Callable[[Sequence[KnownBase]], AgainstBases | None]
-"""What a file is against these base models."""
 
 
 class CheckpointReader:
@@ -91,7 +26,17 @@ class CheckpointReader:
     def __init__(self, store: Store, parts: RegistryParts | None = None) -> None:
         self._store = store
         self._parts = parts or RegistryParts(store.read)
-        self._hiding: dict[tuple[str, ...], bool] = {}
+
+    @cached_property
+    def bases(self) -> tuple[KnownBase, ...]:
+        """The base models that are in use, as they were when they were first asked for."""
+        with self._store.read() as connection:
+            return tuple(checkpoints.known_bases(bases.sketches(connection)))
+
+    @cached_property
+    def search(self) -> CheckpointSearch:
+        """What files are held against."""
+        return CheckpointSearch(self._store.read, self._parts, self.bases)
 
     def seen(
         self,
@@ -109,7 +54,7 @@ class CheckpointReader:
         if never_read.forbids(never, read):
             return None
         source = checkpoint_layers.here(path, progress, never_read.forbidden_by(never))
-        return self._against(self._read_by(source), without=without)
+        return self.search.seen(self._read_by(source), without=without)
 
     def compared(
         self, removal: bytes, source: CheckpointSource, *, most: int | None = None
@@ -118,21 +63,22 @@ class CheckpointReader:
         layout: its part alone. The other removals are parts as well, or decoys. `most`: layers
         that are read."""
         own = removed(removal)
-        seen = self._against(self._read_by(source, most), own)
+        seen = self.search.seen(self._read_by(source, most), own)
         if seen is None:
             return None
         return replace(seen, parts=tuple(p for p in seen.parts if p.removal == own.removal))
 
     def kept(self, read: KeptCheckpoint, without: Collection[str] = ()) -> CheckpointSeen:
         """A file of which the sketch of some layers is kept. `without`: as in `seen`."""
-        seen = self._against(lambda known: checkpoints.against(read.sketch, known), without=without)
-        assert seen is not None  # it is a checkpoint
-        return seen
+        return self.search.kept(read.sketch, without)
 
     def may_hold(self, read: KeptCheckpoint, known: Sequence[KnownSketch]) -> bool:
         """Does anything speak for one of these removals, that such a file is worth judging?"""
-        found = checkpoints.against(read.sketch, self.bases).difference
-        return found is not None and may_hold(found, known, self._beside(found, self.bases))
+        return self.search.may_hold(read.sketch, known)
+
+    def hiding(self) -> list[str]:
+        """The bases that have a removal inside by now, by name: they are told of no checkpoint."""
+        return self.search.hiding()
 
     def may_tell_more(self, read: KeptCheckpoint, *, others: bool) -> bool:
         """Would reading more of such a file tell more? `others`: other bases are known than when it
@@ -141,91 +87,7 @@ class CheckpointReader:
             read.sketch, self.bases, is_enough=read.is_enough, others=others
         )
 
-    def _read_by(self, source: CheckpointSource, most: int | None = None) -> _Tell:
+    def _read_by(self, source: CheckpointSource, most: int | None = None) -> Tell:
         with self._store.read() as connection:
             order = search_key.of(connection)
         return lambda known: checkpoint_layers.read_against(source, known, order, most)
-
-    @cached_property
-    def bases(self) -> tuple[KnownBase, ...]:
-        """The base models that are in use, as they were when they were first asked for."""
-        with self._store.read() as connection:
-            return tuple(checkpoints.known_bases(bases.sketches(connection)))
-
-    def _against(
-        self,
-        tell: _Tell,
-        own: KnownSketch | None = None,
-        without: Collection[str] = (),
-    ) -> CheckpointSeen | None:
-        known: Sequence[KnownBase] = self.bases
-        while True:
-            told = tell(known)
-            if told is None:
-                return None
-            found = told.difference
-            if found is None:
-                why = {"bases": NO_BASES, "base": UNKNOWN_BASE}.get(told.lacks, PACKED)
-                return CheckpointSeen(told.architecture, why=why)
-            if not self._hides(found.base.base, known):
-                break
-            known = [base for base in known if base is not found.base.base]
-        seen = _base_seen(found)
-        return replace(seen, parts=self._inside(found, known, own, without))
-
-    def _hides(self, base: KnownBase, known: Sequence[KnownBase]) -> bool:
-        """Has a base a removal inside, which was removed after it was put in? Who puts one in then
-        is refused."""
-        asked = (base.name, *(each.name for each in known))
-        if asked not in self._hiding:
-            self._hiding[asked] = self._has_inside(base, known)
-        return self._hiding[asked]
-
-    def hiding(self) -> list[str]:
-        """The bases that have a removal inside by now, by name: they are told of no checkpoint."""
-        return [base.name for base in self.bases if self._hides(base, self.bases)]
-
-    def _has_inside(self, base: KnownBase, known: Sequence[KnownBase]) -> bool:
-        others = [each for each in known if each is not base]
-        nearest = checkpoints.which_base(base.sketch, others)
-        if nearest is None:
-            return False
-        found = checkpoints.difference(base.sketch, nearest)
-        return any(each.is_sure for each in self._inside(found, others))
-
-    def _inside(
-        self,
-        found: checkpoints.Difference,
-        known: Sequence[KnownBase],
-        own: KnownSketch | None = None,
-        without: Collection[str] = (),
-    ) -> tuple[InCheckpoint, ...]:
-        if found.is_rounding or not len(found.ids):
-            return ()
-        search = self._parts.search(found.architecture)
-        near = [k for k in search.near(found.sketch()) if k.removal not in without]
-        if own is not None:
-            near = [own, *(k for k in near if k.name != own.name)]
-        with self._store.read() as connection:
-            strangers = background.load(connection, found.architecture)
-        return inside_checkpoint(found, near, strangers, self._beside(found, known))
-
-    def _beside(
-        self, found: checkpoints.Difference, known: Sequence[KnownBase]
-    ) -> list[checkpoints.Floats]:
-        """What other bases, and known innocents, have of what was added."""
-        beside = checkpoints.between(known, found.base, found.ids)
-        innocents = self._parts.search(found.architecture).innocents
-        return [*beside, *(found.of(innocent) for innocent in innocents)]
-
-
-def _base_seen(found: checkpoints.Difference) -> CheckpointSeen:
-    return CheckpointSeen(
-        found.architecture,
-        found.base.base.name,
-        found.base.distance,
-        len(found.ids) + found.untouched,
-        found.untouched,
-        found.base.marks,
-        found.is_rounding,
-    )

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from reseen.errors import InputError, bulkhead
 from reseen.match import evidence, innocents
+from reseen.match.checkpoint_search import CheckpointSeen
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.registry_parts import FoundPart, RegistryParts
-from reseen.operations.checkpoints import CheckpointReader, CheckpointSeen
+from reseen.operations.checkpoints import CheckpointReader
 from reseen.records import Fingerprint, JudgedBy, Match, Rung
 from reseen.registry import never_read
 from reseen.registry.adds import why_no_model_file
