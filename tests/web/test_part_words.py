@@ -38,6 +38,20 @@ def test_weights_that_nothing_else_explains_are_too() -> None:
     assert "How strong it is in the file cannot be told." in said
 
 
+def test_what_is_inside_a_checkpoint_is_said_beside_its_base() -> None:
+    inside = {"base": "Sample base <1>", "strength": 0.8, "p_value": 2e-12, "cosine": 0.7}
+    inside |= {"modules": 64, "agreeing": 1.0, "calibration": "calibrated on 240 adapters"}
+    for more, strong in (({"by": "weights"}, "0.8 times as strong as it was"), ({}, "0.8 times")):
+        said = sentences(speech(ENGLISH), inside | more)
+        assert unescape(said[0]) == (
+            "What follows is of what this checkpoint has beside the base model Sample base <1>, in "
+            "the layers that were read."
+        )
+        assert any(strong in line for line in said)
+    german = sentences(speech(LANGUAGES["de"]), inside)
+    assert "neben dem Grundmodell" in german[0]
+
+
 SUM = {"together_with": "sg-0000", "cosine": 0.981, "p_value": 2e-12, "calibration": "uncalibrated"}
 
 

@@ -22,6 +22,8 @@ Figures = Mapping[str, Figure]
 
 def sentences(speech: Speech, figures: Figures) -> list[str]:
     """The figures of one piece of evidence, each as a sentence."""
+    if base := str(figures.get("base", "")):
+        return _of_checkpoint(speech, figures, base)
     if "by" in figures:
         return _of_part(speech, figures)
     cosine, scale = _number(figures, "cosine"), _number(figures, "scale")
@@ -63,6 +65,18 @@ def sentences(speech: Speech, figures: Figures) -> list[str]:
         said = speech.fixed(_RELATIONS.get(relation, relation), "relation")
         lines.append(speech.gettext("What explains it best: %(relation)s.", relation=said))
     return lines
+
+
+def _of_checkpoint(speech: Speech, figures: Figures, base: str) -> list[str]:
+    """The same of a removal inside a checkpoint: of which base, and how strong it is there."""
+    beside = N_(
+        "What follows is of what this checkpoint has beside the base model %(base)s, in the layers "
+        "that were read."
+    )
+    others = {name: figure for name, figure in figures.items() if name not in ("base", "strength")}
+    if (strength := _number(figures, "strength")) is not None:
+        others["weight" if "by" in figures else "scale"] = strength
+    return [speech.gettext(beside, base=base), *sentences(speech, others)]
 
 
 def _together(speech: Speech, other: str, how: str) -> Markup:
