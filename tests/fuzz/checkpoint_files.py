@@ -21,6 +21,7 @@ from reseen.files import containers
 from reseen.files.source import Memory, run
 from reseen.files.tensors import BLOCKS, length_of
 from reseen.fingerprints import weight_sketch
+from reseen.fingerprints.passing_layers import PassingLayers
 from reseen.fingerprints.weight_plan import read_plan
 from reseen.fingerprints.weight_sketch import WeightSketch, read_weights
 from reseen.match.checkpoints import KnownBase, difference, which_base
@@ -93,6 +94,17 @@ def read(data: bytes) -> object:
     return made.architecture, made.not_read, found.left_out, sketch.encode()
 
 
+def passed(data: bytes) -> object:
+    """As an upload: once, in pieces."""
+    step = 1 + len(data) // 7
+    cut = [data[at : at + step] for at in range(0, len(data), step)]
+    with PassingLayers(len(data)) as layers:
+        if b"".join(layers.passing(cut)) != data:
+            raise Broken("other bytes than came")
+        found = layers.sketch()
+    return None if found is None else _kept(found.encode()).encode()
+
+
 def _kept(data: bytes) -> WeightSketch:
     decoded = weight_sketch.decode(data)
     if decoded.encode() != data:
@@ -114,5 +126,6 @@ def stored(rng: Random) -> bytes:
 
 READERS = (
     FuzzedReader("checkpoint", checkpoint, read),
+    FuzzedReader("passing-checkpoint", checkpoint, passed),
     FuzzedReader("stored-base", stored, lambda data: _kept(data).encode()),
 )

@@ -24,6 +24,7 @@ from tests.match.made import KEYRING, known, listed, remove
 from tests.scan.fake_hub import COMMIT
 from tests.scan.test_archive_at_hub import Counted, hub_of
 
+from replica import made
 from reseen.hubs.hub import Revision
 from reseen.observed import blind_spots, checkpoint_sketches, sightings
 from reseen.observed.readings import read_so_far
@@ -225,3 +226,20 @@ def test_of_the_class_that_is_never_read_only_digests_count(
     if first == "class":
         assert "baked.safetensors" not in {path for path, _ in hub.ranges}
         assert len(kept) == (2 if where == "hub" else 0)
+
+
+def test_each_file_of_a_checkpoint_in_several_is_looked_at_for_itself(
+    store: Store, files: Path
+) -> None:
+    tensors, _ = made.opened((files / "baked.safetensors").read_bytes())
+    weights = [each for each in tensors if each.name.endswith(".weight")]
+    names = [f"unet/model-0000{n}-of-00002.safetensors" for n in (1, 2)]
+    hub = hub_of(
+        {names[0]: made.safetensors(weights[:66]), names[1]: made.safetensors(weights[66:])}
+    )
+    put_base(store, files)
+    put_removal(store, files)
+    look(store, hub)
+    assert {name: one.rung for name, one in standing(store).items()} == {
+        names[0].removesuffix(".safetensors"): Rung.COMPONENT
+    }
