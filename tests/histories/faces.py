@@ -65,6 +65,9 @@ class Seen:
     rung: int
     state: str
     confirmed: str
+    hints: frozenset[str]
+    """The kinds of what only hints beside it; but for what a file says of itself, which is not
+    kept, so that a removal that comes later does not know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -676,8 +679,13 @@ class Room:
             for each in sightings.every(connection):
                 on = each.rung > Rung.HINT or each.rung is Rung.REFUTED
                 if each.state is SightingState.LIVE and not each.withdrawn and on:
+                    hints = frozenset(
+                        e.kind
+                        for e in each.standing
+                        if e.rung is Rung.HINT and not e.kind.startswith("embedded")
+                    )
                     live[groups[each.removal], places[at[each.id]]] = Seen(
-                        int(each.rung), each.state.value, each.confirmed.value
+                        int(each.rung), each.state.value, each.confirmed.value, hints
                     )
         used = {key: one.state is InnocentState.IN_USE for key, one in self._innocents().items()}
         return Known(live, Read(full, sketched, shown, bare, headers), used)

@@ -15,6 +15,7 @@ from reseen.registry import learning
 from reseen.scan import commit_batch
 from reseen.store import change_log, schema
 from reseen.store.database import Store, upsert
+from reseen.store.sealing import Keyring
 
 Mutant = AbstractContextManager[None]
 
@@ -26,12 +27,14 @@ class _Blind:
     def __getattr__(self, name: str) -> Any:
         return getattr(consequences, name)
 
-    def follow(self, store: Store, *, since: int | None = None) -> consequences.Followed:
+    def follow(
+        self, store: Store, keyring: Keyring | None = None, *, since: int | None = None
+    ) -> consequences.Followed:
         with store.write() as connection:
             latest = change_log.latest(connection)
             row = {"name": consequences.MATCHED, "value": str(latest).encode()}
             upsert(connection, schema.meta, [row], key=("name",), update=("value",))
-        return consequences.follow(store)
+        return consequences.follow(store, keyring)
 
 
 @contextmanager

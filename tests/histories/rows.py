@@ -41,6 +41,14 @@ class Row:
     were."""
 
     @property
+    def file_name(self) -> str:
+        """Of its file, where its list says names: as files at the hub are called."""
+        said = set(self.whole.values())
+        files = contents()
+        named = (n for n, key in _NAMES.items() if {files[key].sha256, files[key].blake3} & said)
+        return next(named, "") if self.list in ("first", "third") else ""
+
+    @property
     def link(self) -> str | None:
         if self.model is None:
             return None
@@ -50,7 +58,11 @@ class Row:
         return hash(self.name)
 
 
-COLUMNS = ("name", "url", "sha256", "blake3", "git_blob_sha1", "xet", "autov2", "size")
+_NAMES = {
+    "x.safetensors": "r1", "a.bin": "r2", "m.safetensors": "r3", "e.safetensors": "r6",
+    "five.safetensors": "r5", "o.safetensors": "r1-cast",
+}  # fmt: skip
+COLUMNS = ("name", "url", "sha256", "blake3", "git_blob_sha1", "xet", "autov2", "size", "file_name")
 
 
 def text(rows: Iterable[Row]) -> str:
@@ -63,6 +75,7 @@ def text(rows: Iterable[Row]) -> str:
             *(row.whole.get(kind, b"").hex() for kind in (*WHOLE, XET)),
             "" if row.autov2 is None else row.autov2.hex(),
             "" if row.size is None else str(row.size),
+            row.file_name,
         )
         lines.append(",".join(cells))
     return "\n".join(lines) + "\n"

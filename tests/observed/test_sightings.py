@@ -12,6 +12,7 @@ from tests.registry.places import REPOSITORY, artifact
 
 from reseen.errors import NotFound
 from reseen.observed import artifacts as seen
+from reseen.observed import evidence as kept
 from reseen.observed import sightings
 from reseen.observed.sightings import JudgedPair, SettledSighting, SightingFilter
 from reseen.records import (
@@ -227,13 +228,22 @@ def test_figures_and_newer_words_are_kept(place: Place) -> None:
     assert evidence.figures == {"cosine": 0.75}
 
 
-def test_a_hint_alone_is_no_sighting_and_joins_the_one_that_comes(place: Place) -> None:
+def test_a_hint_alone_is_no_sighting_and_is_known_of_the_pair_as_long_as_it_holds(
+    place: Place,
+) -> None:
+    def known() -> list[str]:
+        with place.store.read() as connection:
+            pair = removal_pk(connection, place.removals[0]), place.pks[0]
+            return [hint.kind for _, hint in kept.hints(connection, {pair})]
+
     assert place.record(proof(Rung.HINT, "filename", "")) is None
     assert place.every() == []
+    assert known() == ["filename"]
     place.record(proof(Rung.DECLARED), proof(Rung.HINT, "path", ""))
     (only,) = place.every()
     assert only.rung is Rung.DECLARED
-    assert [e.kind for e in only.evidence] == ["sha256", "filename", "path"]
+    assert [e.kind for e in only.evidence] == ["sha256", "path"]
+    assert known() == ["path"]
 
 
 def test_what_several_claims_give_is_one_sighting(place: Place) -> None:

@@ -27,6 +27,9 @@ WHY_A_LEAD = {
 }
 _LEADS = {"BY_ORDER": BY_ORDER, "RECIPE": RECIPE, "OTHER_PART": OTHER_PART}
 """By the name of the relation."""
+NAMED_BY_DIGEST, FILE_NAME, PATH = "filename-sha256", "filename", "path"
+BY_NAME = frozenset({NAMED_BY_DIGEST, FILE_NAME, PATH})
+"""The kinds of a hint by how a file is called."""
 PART = "sketch-part"
 """The kind of what shows that a removal is inside a merge."""
 CHECKPOINT = "sketch-checkpoint"
@@ -256,18 +259,18 @@ def embedded(kind: DigestKind, value: bytes) -> Evidence:
 def file_named_by_digest(value: bytes) -> Evidence:
     """The file is named by the removal's SHA-256."""
     why = "The file is named by the removed file's SHA-256."
-    return Evidence(Rung.HINT, "filename-sha256", value.hex(), why)
+    return Evidence(Rung.HINT, NAMED_BY_DIGEST, value.hex(), why)
 
 
 def file_name() -> Evidence:
     """The file has the removed file's name. The value stays out: it is sealed."""
-    return Evidence(Rung.HINT, "filename", "equal", "The file has the removed file's name.")
+    return Evidence(Rung.HINT, FILE_NAME, "equal", "The file has the removed file's name.")
 
 
 def path_ids() -> Evidence:
     """The path holds the removal's model and version id, or names a file by its version id."""
     why = "The path holds the removed model's numbers at its former site."
-    return Evidence(Rung.HINT, "path", "equal", why)
+    return Evidence(Rung.HINT, PATH, "equal", why)
 
 
 def gather(found: Iterable[tuple[str, Evidence]]) -> tuple[Match, ...]:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Select, select
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import LONG, OF_TENSORS, PROVE
 from reseen.match import digests_alone, ladder
-from reseen.match.evidence import PART
+from reseen.match.evidence import BY_NAME, BY_WEIGHTS, PART
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
 from reseen.observed import artifacts, as_stated, sightings
 from reseen.observed import evidence as kept
@@ -72,12 +72,15 @@ def judge_removals(
     by_removal: defaultdict[int, set[Pair]] = defaultdict(set)
     for pair in (*more, *xet):
         by_removal[pair[1]].add(pair)
+    for removal, artifact in kept.leads_of(connection, BY_WEIGHTS, removals=pks):
+        by_removal[removal].add((artifact, removal))
     for chunk in chunks(pks):
         pairs = set(_exact(connection, chunk))
         pairs.update(pair for pk in chunk for pair in by_removal.get(pk, ()))
         pairs.update(_known(connection, removals=chunk))
-        for pair, inside in _components(connection, pairs):
-            more[pair] = (*more.get(pair, ()), *inside)
+        beside = [*_components(connection, pairs), *_hints(connection, pairs, BY_WEIGHTS)]
+        for pair, proofs in beside:
+            more[pair] = (*more.get(pair, ()), *proofs)
         done = _plus(done, _judge(connection, secret, pairs, more, scan_pk=scan_pk, seen_at=None))
     return done
 
@@ -87,20 +90,30 @@ def judge_artifacts(
     secret: bytes,
     artifact_pks: Collection[int],
     found: Mapping[Pair, tuple[Evidence, ...]],
+    sketched: Collection[int] = (),
     *,
     scan_pk: int | None = None,
     at: int | None = None,
 ) -> Judged:
     """Judge artifacts that were looked at just now (at `at`). `found`: pairs that the index in
-    memory found, with the evidence that cannot be made anew from rows: likeness and hints."""
+    memory found, with the evidence that cannot be made anew from rows: likeness and hints.
+    `sketched`: artifacts of which modules were read just now; of the others what was found in
+    their weights before stands."""
     pairs = set(found)
     pairs.update(_known(connection, artifacts=artifact_pks))
     pairs.update(_by_reading(connection, artifact_pks))
-    more: dict[Pair, tuple[Evidence, ...]] = dict(_likeness(connection, pairs - set(found)))
-    for pair, proofs in found.items():
-        more[pair] = tuple(e for e in proofs if e.rung <= Rung.WEIGHTS)
-    for pair, inside in _components(connection, found):
-        more[pair] = (*more[pair], *inside)
+    more: dict[Pair, tuple[Evidence, ...]] = {
+        pair: tuple(e for e in proofs if e.rung <= Rung.WEIGHTS) for pair, proofs in found.items()
+    }
+    again = {pair for pair in found if pair[0] in sketched}
+    beside = [
+        *_likeness(connection, pairs - again),
+        *_hints(connection, pairs - again),
+        *_components(connection, again),
+        *_hints(connection, again, BY_WEIGHTS),
+    ]
+    for pair, proofs in beside:
+        more[pair] = (*more.get(pair, ()), *proofs)
     at = now() if at is None else at
     return _judge(connection, secret, pairs, more, scan_pk=scan_pk, seen_at=at)
 
@@ -117,13 +130,15 @@ def judge_parts(
     that, evidence of this kind, is not found any more."""
     supported = _supported(connection, found.items())
     more = {pair: list(proofs) for pair, proofs in supported}
+    pairs = {*more, *fallen, *found}
     for pair, proofs in _likeness(connection, found):
         more[pair] = [*more.get(pair, ()), *proofs]
     for pair, proofs in _likeness(connection, fallen):
         stays = (each for each in proofs if each.kind != kind)
         more[pair] = [*more.get(pair, ()), *stays]
+    for pair, proofs in _hints(connection, pairs):
+        more[pair] = [*more.get(pair, ()), *proofs]
     every = {pair: tuple(proofs) for pair, proofs in more.items()}
-    pairs = {*every, *fallen}
     return _judge(connection, secret, pairs, every, scan_pk=None, seen_at=None)
 
 
@@ -147,12 +162,26 @@ def judge_files(connection: Connection, secret: bytes, artifact_pks: Collection[
     like = list(copies_among(connection, artifact_pks))
     pk_of = _pks(connection, {removal for _, removal, _ in like})
     more: defaultdict[Pair, list[Evidence]] = defaultdict(list)
-    for pair, proofs in _likeness(connection, pairs):
+    leads = kept.leads_of(connection, BY_WEIGHTS, artifacts=artifact_pks)
+    pairs.update((artifact, removal) for removal, artifact in leads)
+    for pair, proofs in (*_likeness(connection, pairs), *_hints(connection, pairs, BY_WEIGHTS)):
         more[pair] += proofs
     for artifact_pk, removal, why in like:
         more[artifact_pk, pk_of[removal]].append(why)
     every = {pair: tuple(proofs) for pair, proofs in more.items()}
     return _judge(connection, secret, {*pairs, *every}, every, scan_pk=None, seen_at=None)
+
+
+def judge_names(
+    connection: Connection, secret: bytes, found: Mapping[Pair, tuple[Evidence, ...]]
+) -> Judged:
+    """Judge known pairs anew of which it was asked how their files are called: that, and no more
+    than that, is what the name says of each."""
+    more = {pair: [*proofs] for pair, proofs in found.items()}
+    for pair, proofs in (*_likeness(connection, found), *_hints(connection, found, BY_NAME)):
+        more[pair] += proofs
+    every = {pair: tuple(proofs) for pair, proofs in more.items()}
+    return _judge(connection, secret, every.keys(), every, scan_pk=None, seen_at=None)
 
 
 def _plus(one: Judged, other: Judged) -> Judged:
@@ -275,9 +304,9 @@ def _elsewhere(
 def _likeness(
     connection: Connection,
     pairs: Collection[Pair],
-    rungs: Collection[Rung] = (Rung.HINT, Rung.COMPONENT, Rung.WEIGHTS),
+    rungs: Collection[Rung] = (Rung.COMPONENT, Rung.WEIGHTS),
 ) -> Iterator[tuple[Pair, tuple[Evidence, ...]]]:
-    """Likeness and hints as they were recorded of known sightings, where nobody looked anew."""
+    """Likeness as it was recorded of known sightings, where nobody looked anew."""
     s, e = schema.sightings.c, schema.evidence.c
     for chunk in chunks({artifact for artifact, _ in pairs}):
         query = (
@@ -299,6 +328,16 @@ def _likeness(
             rows[row.artifact_pk, row.removal_pk].append(row)
         found = [(p, kept.of_rows(some)) for p, some in rows.items() if p in pairs]
         yield from _supported(connection, found)
+
+
+def _hints(
+    connection: Connection, pairs: Collection[Pair], but: Collection[str] = ()
+) -> Iterator[tuple[Pair, tuple[Evidence, ...]]]:
+    """What was recorded of these pairs that only hints, but for these kinds: they are told anew."""
+    wanted = {(removal, artifact) for artifact, removal in pairs}
+    for (removal, artifact), hint in kept.hints(connection, wanted):
+        if hint.kind not in but:
+            yield (artifact, removal), (hint,)
 
 
 def _components(

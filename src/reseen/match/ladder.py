@@ -11,25 +11,38 @@ file's, as read or as stated; it never makes what a hub states false.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import (
     LADDER,
+    LONG_OF,
     OF_TENSORS,
     PROVE,
     STATED_BY_HUBS,
     WHOLE,
     contradicts,
+    size_allows,
 )
+from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence
-from reseen.records import Confirmed, Container, DigestKind, Evidence, RemovalClass, Rung
+from reseen.records import (
+    Confirmed,
+    Container,
+    Digest,
+    DigestKind,
+    Evidence,
+    RemovalClass,
+    Rung,
+)
 
 DOUBT = "what is served is not what the hub states: "
 """How the problem of a reading begins that raises a doubt about all that is declared of the
 file."""
 
+_SHORT = frozenset(kind for kind, rule in LADDER.items() if rule.read is Rung.HINT)
+_SHORT_LABELS = frozenset(kind.label for kind in _SHORT)
 _NO_WEIGHTS = {Container.UNKNOWN, Container.LFS_POINTER, Container.PNG, Container.WEBP}
 
 
@@ -116,10 +129,10 @@ def judge(
     cls: RemovalClass = RemovalClass.OTHER,
 ) -> Judgement | None:
     """What a file is to a removal; None where nothing in force speaks of it. `more`: evidence found
-    elsewhere (likeness of weights, hints). Of the class that is never read only what hubs state
-    counts; where they state nothing of a file, its digests do: those of the whole of it, and those
-    of its weights where these are all that tells its class. Of other removals such a file has its
-    digests alone."""
+    elsewhere (likeness of weights, hints by names and by what the file says of itself). Of the
+    class that is never read only what hubs state counts; where they state nothing of a file, its
+    digests do: those of the whole of it, and those of its weights where these are all that tells
+    its class. Of other removals such a file has its digests alone."""
     if file.in_archive:
         return None
     claims = tuple(claims)
@@ -129,6 +142,7 @@ def judge(
         file = _digests_alone(file)
     if cls.never_read or file.alone:
         more = [e for e in more if e.rung is Rung.HINT and e.kind not in evidence.BY_WEIGHTS]
+    more = [*(e for claim in claims for e in _short(file, claim)), *_beside_short(more)]
     found = [_by_claim(file, claim) for claim in claims]
     proofs = _once(e for one in found for e in one.evidence)
     if any(one.false_size for one in found):
@@ -203,6 +217,30 @@ def _by_claim(file: FileFacts, claim: ClaimFacts) -> _Found:
         elif same or not other:
             proofs.append(e)
     return _Found(tuple(proofs), tuple(refuted), false_size)
+
+
+def _short(file: FileFacts, claim: ClaimFacts) -> Iterator[Evidence]:
+    """Short digests of a claim that begin what is known of the file, or were computed of it; none
+    of a claim that a long one speaks for."""
+    said, read = claim.digests, file.read or {}
+    known = {**file.declared, **read}
+    shorts = [kind for kind in said if kind in _SHORT]
+    if not shorts or contradicts(known, said):
+        return
+    if any(known.get(kind) == value for kind, value in said.items() if kind not in _SHORT):
+        return
+    for kind in shorts:
+        long, value = LONG_OF.get(kind), read.get(kind)
+        if long is not None and long in known:
+            value = known[long][: kind.length]
+        same = value == said[kind] and why_bogus(Digest(kind, said[kind])) is None
+        if same and size_allows(kind, claim.size, file.size):
+            yield evidence.short(kind, said[kind])
+
+
+def _beside_short(more: Iterable[Evidence]) -> Iterator[Evidence]:
+    """Without short digests, which are told anew."""
+    return (e for e in more if e.rung is not Rung.HINT or e.kind not in _SHORT_LABELS)
 
 
 def _stated(file: FileFacts, claim: ClaimFacts) -> Iterable[Evidence]:

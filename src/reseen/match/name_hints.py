@@ -8,7 +8,7 @@ left: a file that is named by a SHA-256.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from itertools import pairwise
 
 from sqlalchemy import Connection, select
@@ -85,22 +85,7 @@ class Hints:
 
     def of_path(self, path: str, name: str) -> Iterator[tuple[int, Evidence]]:
         """(removal's pk, hint) for every lead that a file's path gives; `name`: its last part."""
-        if name.lower() not in _GENERIC:
-            owners = self._owners(SealedField.FILE_NAME, name)
-            if len(owners) <= COMMON:
-                yield from ((removal, evidence.file_name()) for removal in sorted(owners))
-        numbers = _NUMBER.findall(path)[-_NUMBERS:]
-        if not numbers:
-            return
-        for model, version in pairwise(numbers):
-            both = self._owners(SealedField.MODEL, model) & self._owners(
-                SealedField.VERSION, version
-            )
-            yield from ((removal, evidence.path_ids()) for removal in sorted(both))
-        stem = name.partition(".")[0]
-        if stem == numbers[-1] and len(stem) >= _VERSION_DIGITS:
-            for removal in sorted(self._owners(SealedField.VERSION, stem)):
-                yield removal, evidence.path_ids()
+        return hints_of_path(self._owners, path, name)
 
     def _owners(self, field: SealedField, value: str) -> set[int]:
         if not value:
@@ -111,6 +96,28 @@ class Hints:
             found.difference_update(self._later)
             found.update(pk for pk, some in self._later.items() if token in some.get(field, ()))
         return found
+
+
+Owners = Callable[[SealedField, str], Set[int]]
+"""Removals in force (by pk) of which a list says this value."""
+
+
+def hints_of_path(owners: Owners, path: str, name: str) -> Iterator[tuple[int, Evidence]]:
+    """(removal's pk, hint) for every lead that a file's path gives; `name`: its last part."""
+    if name.lower() not in _GENERIC:
+        called_so = owners(SealedField.FILE_NAME, name)
+        if len(called_so) <= COMMON:
+            yield from ((removal, evidence.file_name()) for removal in sorted(called_so))
+    numbers = _NUMBER.findall(path)[-_NUMBERS:]
+    if not numbers:
+        return
+    for model, version in pairwise(numbers):
+        both = owners(SealedField.MODEL, model) & owners(SealedField.VERSION, version)
+        yield from ((removal, evidence.path_ids()) for removal in sorted(both))
+    stem = name.partition(".")[0]
+    if stem == numbers[-1] and len(stem) >= _VERSION_DIGITS:
+        for removal in sorted(owners(SealedField.VERSION, stem)):
+            yield removal, evidence.path_ids()
 
 
 def sha256s_in(name: str) -> Iterator[bytes]:

@@ -192,8 +192,7 @@ class RegistryIndex(LikenessIndex):
         return self._gathered(self._embedded(embedded))
 
     def _of_path(self, path: str) -> Iterator[tuple[str, Evidence]]:
-        path = path[-_PATH_LENGTH:]
-        name = path.rpartition("/")[2]
+        path, name = looked_at(path)
         if len(name) >= 64:
             from reseen.match.name_hints import sha256s_in
 
@@ -283,6 +282,12 @@ class RegistryIndex(LikenessIndex):
         # A snapshot does not tell of which claims only digests count: their sketches are left out.
         sketches = self.sketches.folded(lambda pk: self.searched(pk) is not None)
         return replace(made, sketches=sketches)
+
+
+def looked_at(path: str) -> tuple[str, str]:
+    """What of a path is looked at for leads: its end; and the name in it."""
+    end = path[-_PATH_LENGTH:]
+    return end, end.rpartition("/")[2]
 
 
 def _telling(entry: RemovalEntry) -> RemovalEntry:

@@ -1,20 +1,19 @@
-"""The evidence of sightings, and leads: hints that came before there was a sighting."""
+"""The evidence of sightings, and leads: what only hints, kept of each pair that was judged, whether
+it is a sighting or not."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from reseen.records import Evidence, Rung
 from reseen.store import schema
 from reseen.store.database import chunks, insert_many, upsert
-
-Lead = tuple[int, int, str, int]
-"""Removal pk, artifact pk, kind, when."""
 
 
 def keep(connection: Connection, proofs: Iterable[tuple[int, Evidence]], at: int) -> None:
@@ -37,18 +36,12 @@ def keep(connection: Connection, proofs: Iterable[tuple[int, Evidence]], at: int
     upsert(connection, schema.evidence, list(rows.values()), key=key, update=update)
 
 
-def replace(
-    connection: Connection,
-    proofs: Mapping[int, Iterable[Evidence]],
-    more: Iterable[tuple[int, Evidence]],
-    at: int,
-) -> None:
+def replace(connection: Connection, proofs: Mapping[int, Iterable[Evidence]], at: int) -> None:
     """Let these be the evidence of sightings (by pk), and what stood before and is not among them
-    history. `more`: evidence beside it."""
+    history."""
     every = [(pk, e) for pk, some in proofs.items() for e in some]
-    more = [*more]
     table = schema.evidence
-    standing = {(pk, int(e.rung), e.kind[:24]) for pk, e in (*every, *more)}
+    standing = {(pk, int(e.rung), e.kind[:24]) for pk, e in every}
     for chunk in chunks(sorted(proofs)):
         query = select(table.c.sighting_pk, table.c.rung, table.c.kind).where(
             table.c.sighting_pk.in_(chunk), table.c.stands == 1
@@ -65,31 +58,97 @@ def replace(
                 .values(stands=0),
                 [{"s": pk, "r": rung, "k": kind} for pk, rung, kind in gone],
             )
-    keep(connection, [*more, *every], at)
+    keep(connection, every, at)
 
 
-def keep_leads(connection: Connection, leads: Iterable[Lead]) -> None:
-    """Keep hints at artifacts where no sighting is."""
-    columns = ("removal_pk", "artifact_pk", "kind", "at")
-    insert_many(connection, schema.hints, columns, leads, ignore=True)
-
-
-def leads(
-    connection: Connection, sightings: Mapping[tuple[int, int], int]
-) -> list[tuple[int, Evidence]]:
-    """The leads that were kept before these sightings came, as evidence of them.
-    `sightings`: (removal pk, artifact pk) -> pk."""
+def replace_leads(
+    connection: Connection, judged: Mapping[tuple[int, int], Iterable[str]], at: Mapping[int, int]
+) -> None:
+    """Let these kinds of hints be all that are known of each pair (removal's pk, artifact's pk),
+    whether it is a sighting or not. `at`: when each artifact was seen."""
+    known = {(row.removal_pk, row.artifact_pk, row.kind) for row in _leads(connection, judged)}
+    wanted = {(*pair, kind[:24]) for pair, kinds in judged.items() for kind in kinds}
     table = schema.hints.c
-    found: list[tuple[int, Evidence]] = []
-    for chunk in chunks({artifact_pk for _, artifact_pk in sightings}):
-        query = select(schema.hints).where(table.artifact_pk.in_(chunk))
+    if gone := sorted(known - wanted):
+        connection.execute(
+            delete(schema.hints).where(
+                table.removal_pk == bindparam("r"),
+                table.artifact_pk == bindparam("a"),
+                table.kind == bindparam("k"),
+            ),
+            [{"r": removal, "a": artifact, "k": kind} for removal, artifact, kind in gone],
+        )
+    columns = ("removal_pk", "artifact_pk", "kind", "at")
+    rows = ((*each, at[each[1]]) for each in sorted(wanted - known))
+    insert_many(connection, schema.hints, columns, rows, ignore=True)
+
+
+def hints(
+    connection: Connection, pairs: Collection[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], Evidence]]:
+    """What is known of these pairs (removal's pk, artifact's pk) that only hints: of a sighting in
+    the words in which it was found, of a lead by its kind."""
+    s, e = schema.sightings.c, schema.evidence.c
+    told = set[tuple[int, int, str]]()
+    for chunk in chunks({artifact_pk for _, artifact_pk in pairs}):
+        query = (
+            select(s.removal_pk, s.artifact_pk, e.kind, e.value, e.why, e.figures)
+            .join(schema.evidence, e.sighting_pk == s.pk)
+            .where(s.artifact_pk.in_(chunk), e.stands == 1, e.rung == int(Rung.HINT))
+        )
         for row in connection.execute(query):
-            if pk := sightings.get((row.removal_pk, row.artifact_pk)):
-                why = f"A hint stood before: its {row.kind} agrees with the list."
-                if row.kind.startswith("sketch"):
-                    why = "A lead stood before: its weights were like the removal's, not surely."
-                found.append((pk, Evidence(Rung.HINT, row.kind, "", why)))
-    return found
+            pair = row.removal_pk, row.artifact_pk
+            if pair in pairs:
+                told.add((*pair, row.kind))
+                figures = dict(json.loads(row.figures)) if row.figures else {}
+                yield pair, Evidence(Rung.HINT, row.kind, row.value, row.why, figures)
+    for lead in _leads(connection, pairs):
+        pair = lead.removal_pk, lead.artifact_pk
+        if (*pair, lead.kind) not in told:
+            why = f"A hint stood before: its {lead.kind} agrees with the list."
+            if lead.kind.startswith("sketch"):
+                why = "A lead stood before: its weights were like the removal's, not surely."
+            yield pair, Evidence(Rung.HINT, lead.kind, "", why)
+
+
+def leads_of(
+    connection: Connection,
+    kinds: Collection[str],
+    *,
+    removals: Collection[int] = (),
+    artifacts: Collection[int] = (),
+) -> Iterator[tuple[int, int]]:
+    """(removal's pk, artifact's pk) of the leads of these kinds about these removals, or at these
+    artifacts."""
+    table = schema.hints.c
+    query = select(table.removal_pk, table.artifact_pk).where(table.kind.in_(sorted(kinds)))
+    for column, pks in ((table.removal_pk, removals), (table.artifact_pk, artifacts)):
+        for chunk in chunks(sorted(pks)):
+            yield from ((r, a) for r, a in connection.execute(query.where(column.in_(chunk))))
+
+
+def _leads(connection: Connection, pairs: Collection[tuple[int, int]]) -> Iterator[Row[Any]]:
+    """The leads of these pairs. The key begins with the removal: of few removals it is asked for,
+    else all leads are gone through."""
+    table = schema.hints.c
+    if connection.scalar(select(table.removal_pk).limit(1)) is None:
+        return  # most stores hold none
+    of: defaultdict[int, set[int]] = defaultdict(set)
+    for removal_pk, artifact_pk in pairs:
+        of[removal_pk].add(artifact_pk)
+    if len(of) <= _FEW:
+        for removal_pk, artifact_pks in sorted(of.items()):
+            mine = select(schema.hints).where(table.removal_pk == removal_pk)
+            for chunk in chunks(sorted(artifact_pks)):
+                yield from connection.execute(mine.where(table.artifact_pk.in_(chunk)))
+        return
+    for row in connection.execute(select(schema.hints)):
+        if row.artifact_pk in of.get(row.removal_pk, ()):
+            yield row
+
+
+_FEW = 100
+"""Removals whose leads are asked for one by one."""
 
 
 def of_rows(rows: Iterable[Row[Any]]) -> tuple[Evidence, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, exists, select
 
 from reseen.observed.artifacts import artifact_of, where_columns
-from reseen.records import Artifact
+from reseen.records import Artifact, Rung
 from reseen.store import schema
 
 
@@ -26,8 +26,8 @@ class KeptLead:
 
 
 def kept(connection: Connection, kinds: Collection[str], limit: int) -> list[KeptLead]:
-    """The leads of these kinds about removals in force, by removal and place; where a sighting came
-    since they are no more."""
+    """The leads of these kinds about removals in force, by removal and place; those beside a
+    sighting are left out, while anything supports that."""
     h, a, r = schema.hints.c, schema.artifacts.c, schema.removals.c
     s, places = schema.sightings.c, schema.repositories.c
     query = (
@@ -38,7 +38,11 @@ def kept(connection: Connection, kinds: Collection[str], limit: int) -> list[Kep
         .where(
             h.kind.in_(sorted(kinds)),
             r.withdrawn_at.is_(None),
-            ~exists().where(s.removal_pk == h.removal_pk, s.artifact_pk == h.artifact_pk),
+            ~exists().where(
+                s.removal_pk == h.removal_pk,
+                s.artifact_pk == h.artifact_pk,
+                s.rung != int(Rung.UNSUPPORTED),
+            ),
         )
         .order_by(r.id, places.hub, places.repo, a.path, a.pk)
         .limit(limit)

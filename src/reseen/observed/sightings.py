@@ -180,7 +180,6 @@ def settle(
     known = _known(connection, places)
     at = now()
     new: list[tuple[Any, ...]] = []
-    leads: list[evidence.Lead] = []
     proofs: dict[int, tuple[Evidence, ...]] = {}
     settled: list[SettledSighting] = []
     fresh = iter(reserve(connection, schema.sightings, len(standing)))
@@ -191,8 +190,6 @@ def settle(
         when = place.seen_at if seen_at is None else seen_at
         before = known.get((one.removal_pk, one.artifact_pk))
         if before is None:
-            if one.rung is Rung.HINT:
-                leads.extend((one.removal_pk, one.artifact_pk, e.kind, when) for e in one.evidence)
             if one.rung in (Rung.HINT, Rung.UNSUPPORTED):
                 continue
             pk = next(fresh)
@@ -208,10 +205,13 @@ def settle(
         proofs[before.pk] = one.evidence
         lifted = rung.on_ladder and rung > before.rung
         settled.append(SettledSighting(before.id, one.artifact_pk, rung, new=False, lifted=lifted))
-    evidence.keep_leads(connection, leads)
     insert_many(connection, schema.sightings, _COLUMNS, new)
-    earlier = evidence.leads(connection, {(row[2], row[3]): row[0] for row in new})
-    evidence.replace(connection, proofs, earlier, at)
+    evidence.replace(connection, proofs, at)
+    leads = {
+        (one.removal_pk, one.artifact_pk): [e.kind for e in one.evidence if e.rung is Rung.HINT]
+        for one in standing
+    }
+    evidence.replace_leads(connection, leads, {pk: place.seen_at for pk, place in places.items()})
     return settled
 
 

@@ -164,13 +164,13 @@ def ask(
             remedy=f"An administrator switches it on: reseen ask {hub.name}{at} --allow",
         )
     begins(about)
-    since = scans.begin(store)
+    since = scans.begin(store, keyring)
     try:
         came = by_hash.ask(
             store, keyring, open_hub, _questions(store, hub, asks, wanted, actor), report
         )
     finally:
-        followed = scans.end(store, since)
+        followed = scans.end(store, keyring, since)
     return HubAsked(asks, len(wanted.removals), wanted.never_sent, came, followed)
 
 

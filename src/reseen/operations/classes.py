@@ -28,7 +28,7 @@ def classify(
     key."""
     with store.write() as connection:
         changed = classes.classify(connection, keyring, removal, cls, why, actor=actor)
-    return followed(store, changed)
+    return followed(store, keyring, changed)
 
 
 def classify_list(
@@ -38,7 +38,7 @@ def classify_list(
     """Say of which class all that a list says is, what it says later too."""
     with store.write() as connection:
         pks = classes.classify_list(connection, keyring, name, cls, why, actor=actor)
-    return followed(store, pks is not None)
+    return followed(store, keyring, pks is not None)
 
 
 def entitle(store: Store, name: str, *, revoked: bool = False, by: Who | None = None) -> bool:
@@ -75,7 +75,7 @@ def confirm(
     id, number = claim_named(claim)
     with store.write() as connection:
         classes.confirm(connection, keyring, id, number, why, by=By(by.pk, by.name))
-    return followed(store, True)
+    return followed(store, keyring, True)
 
 
 def export(store: Store, keyring: Keyring | None, out: Path, to: str, why: str, *, by: Who) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from reseen.match import innocents as innocents_in_use
 from reseen.match import kept_pairs
-from reseen.match.judge import judge_parts
+from reseen.match.judge import judge_names, judge_parts
 from reseen.observed import artifacts, sketches, walks
 from reseen.operations import checkpoints_read
 from reseen.operations.files_together import put_together
@@ -26,6 +26,7 @@ from reseen.review import cases, notice_updates
 from reseen.review.notice_updates import NoticeMoved
 from reseen.store import change_log, meta
 from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 if TYPE_CHECKING:
     from reseen.match.past_parts import PartsFound
@@ -37,6 +38,9 @@ PARTS = "parts asked"
 INNOCENTS = "near innocents"
 """The name under which the store keeps the last change of which it was asked whether a removal is
 near a known innocent."""
+NAMES = "names asked"
+"""The name under which the store keeps the last change after which sightings were asked for what
+their files' names say."""
 _MOST_ASKED = 1_000_000
 """Removals that changed, so many: most have no sketch, and are asked for their digests alone."""
 SHARED = "class of shared files"
@@ -67,9 +71,9 @@ class Followed:
     """Checkpoints whose base is known since they were read, of which the next scan reads on."""
 
 
-def is_due(connection: Connection) -> bool:
+def is_due(connection: Connection, keyring: Keyring | None = None) -> bool:
     """Whether anything is left to do: asked within a reading transaction, so that nobody waits for
-    the writer when there is nothing."""
+    the writer when there is nothing. `keyring`: whoever has the key also asks for names."""
     return (
         matched(connection) < change_log.latest(connection)
         or _is_of_before(connection)
@@ -77,15 +81,17 @@ def is_due(connection: Connection) -> bool:
         or meta.value(connection, PARTS) != _known_now(connection)
         or kept_pairs.is_due(connection)
         or checkpoints_read.is_due(connection)
+        or (keyring is not None and _are_names_due(connection))
         or cases.is_due(connection)
         or notice_updates.is_due(connection)
     )
 
 
-def follow(store: Store, *, since: int | None = None) -> Followed:
-    """Do all that follows from what changed so far, in short transactions. `since`: match anew what
-    changed after this number, though it was matched before: artifacts were stored meanwhile by
-    somebody who did not know of it. Raises StoreError."""
+def follow(store: Store, keyring: Keyring | None = None, *, since: int | None = None) -> Followed:
+    """Do all that follows from what changed so far, in short transactions. `keyring`: without the
+    key nothing is said of names; whoever has it next does. `since`: match anew what changed after
+    this number, though it was matched before: artifacts were stored meanwhile by somebody who did
+    not know of it. Raises StoreError."""
     with store.read() as connection:
         of_before = _is_of_before(connection)
     if of_before:
@@ -102,6 +108,7 @@ def follow(store: Store, *, since: int | None = None) -> Followed:
     parts, left_out, fallen = _find_parts(store)
     inside = checkpoints_read.judge(store)
     parts, fallen = [*parts, *inside.new], fallen + inside.fallen
+    _ask_names(store, keyring)
     with store.read() as connection:  # nothing to do is no reason to wait for the writer
         untold = cases.is_due(connection)
     if untold:
@@ -139,6 +146,29 @@ def _settle_innocents(store: Store) -> list[InnocentMoved]:
         moved = innocents.keep_near(connection, pks, found)
         meta.keep(connection, INNOCENTS, b"%d" % latest)
     return moved
+
+
+def _are_names_due(connection: Connection) -> bool:
+    return meta.value(connection, NAMES) != b"%d" % change_log.latest(connection)
+
+
+def _ask_names(store: Store, keyring: Keyring | None) -> None:
+    """Let what names say of sightings be what the removals that changed say now."""
+    if keyring is None:
+        return
+    with store.read() as connection:
+        if not _are_names_due(connection):
+            return
+        from reseen.match import past_names  # not before it is needed
+
+        asked, latest = meta.value(connection, NAMES), change_log.latest(connection)
+        after = -1 if asked is None else int(asked)
+        pks = change_log.removals_since(connection, after, most=_MOST_ASKED)
+        said = past_names.changed_names(connection, keyring, pks)
+    with store.write() as connection:
+        if said:
+            judge_names(connection, store.secret, said)
+        meta.keep(connection, NAMES, b"%d" % latest)
 
 
 def _known_now(connection: Connection) -> bytes:

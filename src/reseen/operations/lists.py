@@ -80,7 +80,7 @@ def import_list(
         account = imports.import_list(store, keyring, path, options, read)
     if account.dry_run:
         return Imported(account, (), None)
-    followed = consequences.follow(store)
+    followed = consequences.follow(store, keyring)
     unread = unread_copies.in_store(store)
     return Imported(account, followed.sightings, unread, followed.innocents)
 
@@ -126,6 +126,6 @@ def add_files(
     """Register local files, and match them against all that was seen before. Asks no hub.
     `progress` is told bytes read."""
     files = adds.add_files(store, keyring, paths, options, progress=progress)
-    followed = consequences.follow(store)
+    followed = consequences.follow(store, keyring)
     unread = unread_copies.in_store(store)
     return FilesAdded(files, followed.sightings, unread, followed.innocents)

@@ -39,7 +39,7 @@ def withdraw(
     Raises NotFound, and SealError without a key."""
     with store.write() as connection:
         changed = removals.withdraw(connection, keyring, removal, why, actor=actor)
-    return followed(store, changed)
+    return followed(store, keyring, changed)
 
 
 def restore(
@@ -48,7 +48,7 @@ def restore(
     """Put a withdrawn removal back in force, and match it against what was seen meanwhile."""
     with store.write() as connection:
         changed = removals.restore(connection, keyring, removal, why, actor=actor)
-    return followed(store, changed)
+    return followed(store, keyring, changed)
 
 
 def withdraw_list(
@@ -58,7 +58,7 @@ def withdraw_list(
     the registry. Raises NotFound, and SealError without a key."""
     with store.write() as connection:
         pks = claims.withdraw_list(connection, keyring, name, why, restored=False, actor=actor)
-    return followed(store, pks is not None)
+    return followed(store, keyring, pks is not None)
 
 
 def restore_list(
@@ -67,7 +67,7 @@ def restore_list(
     """Put a withdrawn list back in force, and match it against what was seen meanwhile."""
     with store.write() as connection:
         pks = claims.withdraw_list(connection, keyring, name, why, restored=True, actor=actor)
-    return followed(store, pks is not None)
+    return followed(store, keyring, pks is not None)
 
 
 def take_back(
@@ -114,7 +114,7 @@ def _claim(
         changed = claims.take_back(
             connection, keyring, id, number, why, put_back=put_back, actor=actor
         )
-    return followed(store, changed)
+    return followed(store, keyring, changed)
 
 
 def reveal(store: Store, keyring: Keyring, removal: str) -> Names:
@@ -123,9 +123,9 @@ def reveal(store: Store, keyring: Keyring, removal: str) -> Names:
         return removals.reveal(connection, keyring, removal)
 
 
-def followed(store: Store, changed: bool) -> RemovalChanged:
+def followed(store: Store, keyring: Keyring | None, changed: bool) -> RemovalChanged:
     """What follows from a change of removals or claims, as an account of it."""
-    followed = consequences.follow(store)
+    followed = consequences.follow(store, keyring)
     unread = unread_copies.in_store(store)
     told = (followed.sightings, followed.notices, unread, followed.innocents)
     return RemovalChanged(changed, *told)

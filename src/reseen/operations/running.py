@@ -125,11 +125,11 @@ class _RunningJob:
 
     async def _scan(self, hub: Hub) -> tuple[JobState, str | None]:
         # What is left from before, and cannot be done now, is no reason not to scan.
-        since = await patiently(lambda: scans.begin(self._at.store)) or 0
+        since = await patiently(lambda: scans.begin(self._at.store, self._at.keyring)) or 0
         try:
             outcome = await self._walk(hub)
         finally:
-            await patiently(lambda: scans.end(self._at.store, since))
+            await patiently(lambda: scans.end(self._at.store, self._at.keyring, since))
         self._scan_pk = outcome.scan
         if outcome.ended:
             return JobState.DONE, None

@@ -38,12 +38,12 @@ def scan_hub(
 ) -> Outcome:
     """Walk a hub, to the end or to Ctrl-C; `found` is told of every new sighting. Raises HubError
     when the target itself cannot be listed, and StoreError."""
-    since = begin(store)
+    since = begin(store, keyring)
     listener = Listener(report, found)
     try:
         outcome = walk.scan(store, keyring, open_hub, target, options, listener=listener)
     finally:
-        followed = end(store, since)
+        followed = end(store, keyring, since)
     return _with_parts(store, outcome, followed, found)
 
 
@@ -58,11 +58,11 @@ def scan_folder(
 ) -> Outcome:
     """Scan a folder. `jobs`: processes (default: one a core). Raises InputError when there is
     nothing at `path`."""
-    since = begin(store)
+    since = begin(store, keyring)
     try:
         outcome = folder.scan_folder(store, keyring, path, jobs=jobs, report=report, found=found)
     finally:
-        followed = end(store, since)
+        followed = end(store, keyring, since)
     return _with_parts(store, outcome, followed, found)
 
 
@@ -117,14 +117,14 @@ def stop(store: Store, id: str, who: Who) -> str:
         return job.id
 
 
-def begin(store: Store) -> int:
+def begin(store: Store, keyring: Keyring | None) -> int:
     """Before a scan: what is left to do from before is done. The last change that it knows."""
-    consequences.follow(store)
+    consequences.follow(store, keyring)
     with store.read() as connection:
         return change_log.latest(connection)
 
 
-def end(store: Store, since: int) -> consequences.Followed:
+def end(store: Store, keyring: Keyring | None, since: int) -> consequences.Followed:
     """After a scan, also one that was stopped. What changed after `since` is matched once more: a
     file that was under way meanwhile was matched without it."""
-    return consequences.follow(store, since=since)
+    return consequences.follow(store, keyring, since=since)

@@ -23,11 +23,11 @@ def take(
 ) -> SweepTaken:
     """Take the parts in a folder that `reseen sweep run` wrote, each once. Raises InputError and
     Tampered: then nothing was taken. Parts that are damaged are named in what is returned."""
-    since = scans.begin(store)
+    since = scans.begin(store, keyring)
     try:
         done = taken.take(store, keyring.for_indexes, folder, places, report)
     finally:
-        followed = scans.end(store, since)
+        followed = scans.end(store, keyring, since)
     with store.read() as connection:
         more = tuple(sightings.by_id(connection, id) for id in followed.parts)
     return replace(done, sightings=(*done.sightings, *more))

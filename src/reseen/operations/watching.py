@@ -12,6 +12,7 @@ from reseen.records import Sighting
 from reseen.scan import watch as rounds
 from reseen.scan.watch import Round, WatchContext
 from reseen.store.database import Store
+from reseen.store.sealing import Keyring
 
 
 def watch(context: WatchContext, open_hub: Callable[[], Hub]) -> None:
@@ -25,14 +26,14 @@ def following(context: WatchContext) -> WatchContext:
     """The same watch, with all that follows from what it finds and from what others change."""
 
     def ended(finished: Round) -> None:
-        consequences.follow(context.store)
+        consequences.follow(context.store, context.keyring)
         if context.rounds is not None:
             context.rounds(finished)
 
-    return replace(context, before=lambda: _past(context.store), rounds=ended)
+    return replace(context, before=lambda: _past(context.store, context.keyring), rounds=ended)
 
 
-def _past(store: Store) -> list[Sighting]:
-    new = consequences.follow(store).sightings
+def _past(store: Store, keyring: Keyring | None) -> list[Sighting]:
+    new = consequences.follow(store, keyring).sightings
     with store.read() as connection:
         return [sightings.by_id(connection, id) for id in new]

@@ -100,9 +100,9 @@ class Worker:
     def round(self) -> None:
         """Do what is left to do, whoever left it; what is due by itself is queued."""
         with self._store.read() as connection:  # nothing to do is no reason to write
-            due = consequences.is_due(connection)
+            due = consequences.is_due(connection, self._keyring)
         if due:
-            consequences.follow(self._store)
+            consequences.follow(self._store, self._keyring)
         for hub in self._settings.hubs:
             reading.queue_if_due(self._store, hub, self._intervals.reread)
             every, most = self._intervals.recheck, self._intervals.rechecked

@@ -140,6 +140,7 @@ def record_seen(
         _secret(connection),
         pks,
         {(pk, pks_by_id[id]): e for (pk, id), e in found.items() if id in pks_by_id},
+        {pk for pk, each in readings if _is_sketched(each)},
         scan_pk=scan_pk,
         at=at,
     )
@@ -152,6 +153,10 @@ def record_seen(
         lifted=tuple(one.id for one in judged.lifted),
         learned=tuple(ids_of(connection, sorted(taught))),
     )
+
+
+def _is_sketched(read: Inspection) -> bool:
+    return read.sketch is not None or read.rows is not None
 
 
 def _keep_blind_spots(
