@@ -92,6 +92,11 @@ bench-search: $(VENV)/.dev
 bench-index: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.saved_index
 
+# An index of a gigabyte: seconds until it is ready, and one copy for all processes. Needs 3 GB of disk.
+.PHONY: bench-shared-index
+bench-shared-index: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.shared_index
+
 # A hub's own storage: rows a second, bytes read of adapters, a manifest of 10,000,000 rows. Some ten
 # minutes, and 2 GB of disk.
 bench-sweep: $(VENV)/.dev

@@ -4,11 +4,10 @@
 
 What is killed, by SIGKILL: for `reseen sweep run` the processes that examine and the one that
 started them; for Ray Data its actors, the processes beside them that examine, its other tasks, and
-the driver, with which its whole cluster ends. Half of the kills are of drivers, or nearly. Whoever
-was killed as a driver is started again, as people do: a sweep goes on by its parts, Ray by its own
-checkpoint (`CheckpointConfig`, which its makers call beta) of the column `key`. A kill falls when
-something new was written, and between two such at most once more, so that every run ends at last;
-then the next begins.
+the driver, with which its actors end. Whoever was killed as a driver is started again, as people
+do: a sweep goes on by its parts, Ray by its own checkpoint (`CheckpointConfig`, which its makers
+call beta) of the column `key`. A kill falls when something new was written, and between two such at
+most once more, so that every run ends at last; then the next begins.
 
 Of every run that ended: rows lost, rows doubled, and rows that say other than an undisturbed sweep
 does. All must be 0. Printed as JSON, with the seconds.
@@ -27,6 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from reseen.scan.sweep.run import SweepAsked, SweepWork, run
 
 ROWS = 10
 """Of a part, and of a batch."""
+MOST_GAVE_UP = 20
 LONGEST = 900.0
 """Seconds in which something new is written, or it hangs."""
 
@@ -57,6 +58,9 @@ class Killed:
     """By what was killed."""
     runs: int = 0
     """Runs that ended, with every row."""
+    gave_up: int = 0
+    """Drivers that ended by themselves when something of theirs was killed, and were started again
+    as those that were killed."""
     lost: int = 0
     doubled: int = 0
     other: int = 0
@@ -97,12 +101,16 @@ def _ray_written(out: Path) -> int:
     return len([*out.glob("*.parquet")])
 
 
+_RAYS_OWN = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
+
+
 def _ray_kind(command: str) -> str | None:
     if "spawn_main" in command:
         return "process that examines"
     if command.startswith("ray::MapWorker(MapBatches(RayExaminer))"):
         return "actor"
-    return "other task or actor" if command.startswith("ray::") else None
+    is_other = command.startswith("ray::") and not command.startswith(_RAYS_OWN)
+    return "other task or actor" if is_other else None
 
 
 WAYS = {
@@ -138,9 +146,9 @@ def _play_one(
     killed, rng = state
     early = True  # a kill may fall before anything new is written
     while True:
-        driver = subprocess.Popen(
-            _command(world, way, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        log = Path(f"{out} log")
+        with log.open("ab") as said:
+            driver = subprocess.Popen(_command(world, way, out), stdout=said, stderr=said)
         try:
             for is_news in _moments(driver, way, out, rng.uniform(3, 30)):
                 if killed.kills.total() >= kills or not (is_news or early):
@@ -148,9 +156,11 @@ def _play_one(
                 early = is_news
                 time.sleep(rng.random())
                 at_driver = rng.random() < 0.4
-                victims = {} if at_driver else _victims(driver.pid, way)
+                root = os.getpid() if way.name == "ray" else driver.pid
+                victims = {} if at_driver else _victims(root, way)
                 pid = rng.choice(sorted(victims)) if victims else driver.pid
                 if driver.poll() is None and _kill(pid):
+                    print(way.name, victims.get(pid, "driver"), file=sys.stderr, flush=True)
                     killed.kills[victims.get(pid, "driver")] += 1
         finally:
             if driver.poll() is None:
@@ -159,7 +169,10 @@ def _play_one(
         if driver.returncode == 0:
             return
         if driver.returncode != -signal.SIGKILL:
-            raise RuntimeError(f"a driver of {way.name} ended by itself with {driver.returncode}")
+            killed.gave_up += 1
+            print(way.name, log.read_text(errors="replace")[-2000:], file=sys.stderr, flush=True)
+            if killed.gave_up > MOST_GAVE_UP:
+                raise RuntimeError(f"drivers of {way.name} end by themselves")
 
 
 def _moments(
@@ -219,20 +232,36 @@ def _drive(way: str, world: SweepWorld, out: Path) -> None:
     import ray
     from ray.data.checkpoint import CheckpointConfig
 
-    ray.init(
-        num_cpus=5, object_store_memory=200_000_000, include_dashboard=False, log_to_driver=False
-    )
+    ray.init(address="auto", log_to_driver=False)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
+    context.target_max_block_size = 1000  # bytes: some rows of a manifest, as a large one has many
     context.checkpoint_config = CheckpointConfig(
         id_column="key",
         checkpoint_path=f"{out} checkpoint",
         delete_checkpoint_on_success=False,
     )
     setup = EngineSetup(world.index, world.key_file, str(world.files), world.mac, Depth.FULL)
-    rows = ray.data.read_parquet(str(world.manifest), override_num_blocks=40)
+    rows = ray.data.read_parquet(str(world.manifest))
     on_ray.swept(rows, setup, 2, ROWS).write_parquet(str(out))
-    ray.shutdown()
+
+
+@contextmanager
+def _cluster(way: Way) -> Iterator[None]:
+    """Ray's, which outlives its drivers."""
+    if way.name == "sweep":
+        yield
+        return
+    import ray
+
+    ray.init(
+        num_cpus=6, object_store_memory=200_000_000, include_dashboard=False, log_to_driver=False
+    )
+    os.environ["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def main() -> None:
@@ -252,13 +281,15 @@ def main() -> None:
         for way, kills in ((WAYS["sweep"], given.sweep), (WAYS["ray"], given.ray)):
             if kills:
                 started = time.monotonic()
-                killed = play(world, way, kills, Path(name), rng)
+                with _cluster(way):
+                    killed = play(world, way, kills, Path(name), rng)
                 told = {
                     "way": way.name,
                     "rows": given.files,
                     "kills": killed.kills.total(),
                     "of": dict(sorted(killed.kills.items())),
                     "runs": killed.runs,
+                    "gave_up": killed.gave_up,
                     "lost": killed.lost,
                     "doubled": killed.doubled,
                     "other": killed.other,

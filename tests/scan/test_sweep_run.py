@@ -24,9 +24,11 @@ from tests.match.made import KEYRING, adapter, fully_known, known, remove, safet
 from tests.scan.stored import FILE, make_tree, of_folder
 
 from reseen.errors import HubBusy, InputError, Tampered
+from reseen.match import saved
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed import sightings
 from reseen.operations import scans, sweeps
-from reseen.records import Rung, Sighting
+from reseen.records import DigestKind, Rung, Sighting
 from reseen.scan import left_out, scan_rows
 from reseen.scan.sweep import parts, taken
 from reseen.scan.sweep.examiner import Depth
@@ -371,6 +373,26 @@ def test_an_index_of_another_key_or_that_was_touched_is_refused(asked: SweepAske
     with pytest.raises(Tampered):
         run(asked)
     assert not asked.source.out.exists()
+
+
+def test_an_index_that_answers_wrongly_is_refused(
+    asked: SweepAsked, store: Store, tmp_path: Path
+) -> None:
+    """Every byte is as it was written, under the right key: only asking it tells."""
+    whole = known(store, None).parts(whole_sketches=True)
+    (name,) = (each for each in whole.arrays if each == f"values-{int(DigestKind.SHA256)}")
+    kind, buffers = whole.arrays[name]
+    data = b"".join(bytes(each) for each in buffers)
+    rows = [data[at : at + 32] for at in range(0, len(data), 32)]
+    assert len(rows) > 1
+    broken = replace(whole, arrays={**whole.arrays, name: (kind, [b"".join(reversed(rows))])})
+    saved.save(tmp_path / "broken", KEY, broken)
+    for jobs in (1, 2):
+        source = replace(asked.source, index=tmp_path / "broken", out=tmp_path / f"out {jobs}")
+        with pytest.raises(Tampered, match="answers wrongly"):
+            run(replace(asked, source=source, work=SweepWork(jobs=jobs)))
+    with pytest.raises(Tampered, match="answers wrongly"):
+        RegistryIndex.open(tmp_path / "broken", KEY)
 
 
 def test_a_folder_is_of_one_sweep(asked: SweepAsked, tmp_path: Path) -> None:

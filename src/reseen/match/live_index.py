@@ -18,7 +18,8 @@ from reseen.fingerprints.sketch import Sketch
 from reseen.match import innocents
 from reseen.match.checkpoint_search import CheckpointSearch, CheckpointSeen
 from reseen.match.checkpoints import KnownBase
-from reseen.match.claim_entries import LENGTHS, RemovalEntry
+from reseen.match.claim_entries import RemovalEntry
+from reseen.match.own_answers import own_digests
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.registry_parts import RegistryParts
 from reseen.match.sketch_index import Comparer, OpenStore, SketchIndex, StoreSketches
@@ -145,15 +146,7 @@ class LiveIndex:
     def sample(self) -> list[tuple[int, bytes, str]]:
         """A few digests that are surely in force, to see whether they are found: (kind or POINTER,
         value, removal)."""
-        index, found = self._now.index, []
-        for kind, table in enumerate(index.snapshot.tables):
-            count, length = len(table), LENGTHS[kind]
-            for at in {0, count // 3, count // 2, count - 1} if count else ():
-                place = index.snapshot.removal_of[table.owners[at]]
-                if not index.delta.gone[place]:
-                    value = bytes(table.values[at * length : at * length + length])
-                    found.append((kind, value, index.snapshot.id(place)))
-        return found
+        return own_digests(self._now.index)
 
     # -- following -------------------------------------------------------------------------------
 

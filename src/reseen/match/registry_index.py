@@ -25,6 +25,7 @@ from reseen.match.delta import Delta
 from reseen.match.digest_table import Bytes
 from reseen.match.evidence import gather
 from reseen.match.likeness_index import LikenessIndex
+from reseen.match.own_answers import as_texts, own_digests, wrong_answer
 from reseen.match.saved import Parts
 from reseen.match.snapshot import Snapshot
 from reseen.match.store_version import StoreVersion, follows, version_of
@@ -93,15 +94,20 @@ class RegistryIndex(LikenessIndex):
     ) -> RegistryIndex:
         """A saved index, mapped from its folder: it needs no store and asks none. `key`: of
         indexes, or the file that `reseen index key` wrote. Raises InputError for a file that holds
-        none, and Tampered for anything that is not what was saved."""
+        none, and Tampered for anything that is not what was saved, or answers wrongly."""
         of_indexes = key if isinstance(key, bytes) else saved.read_key(Path(key))
         about, parts = saved.open_parts(Path(folder), of_indexes, mac)
         try:
-            return cls.put_back(about, parts)
+            opened = cls.put_back(about, parts)
+            wrong = wrong_answer(opened, about.get("own", ()))
         except (ValueError, KeyError, TypeError, IndexError, OverflowError):
+            wrong = "it contradicts itself"
+        if wrong is not None:
             raise Tampered(
-                "the saved index contradicts itself", remedy="Save it anew: reseen index save"
-            ) from None
+                f"the saved index answers wrongly: {wrong}",
+                remedy="Save it anew: reseen index save",
+            )
+        return opened
 
     def save(self, folder: Path, key: bytes) -> str:
         """Write it into a folder; its MAC. Whole sketches go with it, names do not."""
@@ -121,6 +127,7 @@ class RegistryIndex(LikenessIndex):
             made = saved.with_rows(made, rows.as_bytes())
         version = self.version
         made.about["version"] = [version.store, version.change, version.at]
+        made.about["own"] = as_texts(own_digests(index))
         return made
 
     @classmethod
