@@ -279,3 +279,36 @@ def test_adapters_of_other_layers_put_together_are_each_known(store: Store) -> N
     named = [replace(t, name=f"a.words.{t.name}") for t in half]
     found = known(store).match_fingerprint(read(made.safetensors([*tensors(3), *named, *other])))
     assert {match.removal for match in found if match.rung is Rung.WEIGHTS} == ids
+
+
+def mixed(count: int, keep: int = len(LAYERS), dtype: str = "<f2") -> bytes:
+    """So many adapters, of which any has any of the words from layer to layer. `keep`: layers of
+    the first that are left in it; the rest are a stranger's."""
+    rng = np.random.default_rng(17)
+    all_of = [dict(factors(seed)) for seed in (1, *range(40, 39 + count))]
+    stranger = factors(99)
+    for layer in LAYERS[keep:]:
+        all_of[0][layer] = stranger[layer]
+    some: list[made.Tensor] = []
+    for layer in LAYERS:
+        for word, which in enumerate(rng.permutation(count)):
+            for side, values in zip(("lora_A", "lora_B"), all_of[which][layer], strict=True):
+                data = values.astype(dtype).tobytes()
+                name = f"word{word}.unet.{layer}.{side}.weight"
+                some.append(made.Tensor(name, "F16", values.shape, data))
+    return made.safetensors(some)
+
+
+@pytest.mark.parametrize("count", [3, 5, 8])
+def test_an_adapter_that_is_spread_over_several_is_a_lead(store: Store, count: int) -> None:
+    removal = remove(store, sketched(FIRST))
+    (match,) = known(store).match_fingerprint(read(mixed(count)))
+    (said,) = match.evidence
+    assert (match.removal, match.rung, said.kind) == (removal, Rung.HINT, "sketch-mixed")
+    assert "its layers are spread over several adapters" in said.why
+    assert said.figures["modules"] == len(LAYERS)
+
+
+def test_what_is_spread_and_is_half_a_strangers_is_none(store: Store) -> None:
+    remove(store, sketched(FIRST))
+    assert not known(store).match_fingerprint(read(mixed(4, keep=len(LAYERS) // 2)))

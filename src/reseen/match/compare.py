@@ -92,6 +92,7 @@ class Relation(StrEnum):
     BY_ORDER = "by order"
     RECIPE = "uncertain: files of this recipe resemble each other"
     OTHER_PART = "uncertain: it may be another part of a removal that is a merge itself"
+    MIXED = "uncertain: its layers are spread over several adapters in the file"
     RELATED = "related training, not a copy"
     UNRELATED = "unrelated"
 
@@ -102,7 +103,12 @@ class Relation(StrEnum):
     @property
     def is_lead(self) -> bool:
         """Worth a person's look, and accuses nobody."""
-        return self in (Relation.BY_ORDER, Relation.RECIPE, Relation.OTHER_PART)
+        return self in (
+            Relation.BY_ORDER,
+            Relation.RECIPE,
+            Relation.OTHER_PART,
+            Relation.MIXED,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,6 +231,7 @@ _SENTENCE = {
     Relation.BY_ORDER: "uncertain: which layer is which was told by their order alone",
     Relation.RECIPE: "uncertain: files of this recipe resemble each other",
     Relation.OTHER_PART: "uncertain: it may be another part of a removal that is a merge itself",
+    Relation.MIXED: "uncertain: its layers are spread over several adapters in the file",
     Relation.RELATED: "related training, not a copy",
     Relation.UNRELATED: "no more than strangers have",
 }

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from reseen.match.rows import RowsComparison
 
 BY_ORDER, RECIPE, OTHER_PART = "sketch-by-order", "sketch-recipe", "sketch-other-part"
+MIXED = "sketch-mixed"
 """The kinds of a lead by weights."""
-BY_WEIGHTS = frozenset({BY_ORDER, RECIPE, OTHER_PART})
+BY_WEIGHTS = frozenset({BY_ORDER, RECIPE, OTHER_PART, MIXED})
 WHY_A_LEAD = {
     BY_ORDER: "similar weights; uncertain: their order alone says which layer is which",
     RECIPE: "similar weights; uncertain: files of this recipe resemble each other",
     OTHER_PART: "similar weights; uncertain: it may be another part of a removal that is a merge",
+    MIXED: "similar weights; uncertain: its layers are spread over several adapters in the file",
 }
-_LEADS = {"BY_ORDER": BY_ORDER, "RECIPE": RECIPE, "OTHER_PART": OTHER_PART}
+_LEADS = {"BY_ORDER": BY_ORDER, "RECIPE": RECIPE, "OTHER_PART": OTHER_PART, "MIXED": MIXED}
 """By the name of the relation."""
 NAMED_BY_DIGEST, FILE_NAME, PATH = "filename-sha256", "filename", "path"
 BY_NAME = frozenset({NAMED_BY_DIGEST, FILE_NAME, PATH})
@@ -194,7 +196,8 @@ def sum_of_two(found: Comparison, how: str, other: str, sketch: str) -> Evidence
 
 def lead(found: Comparison) -> Evidence:
     """Like it, where the order of the layers is all that says which is which, where files of its
-    recipe resemble each other, or where the likeness may be another part's: a lead."""
+    recipe resemble each other, where the likeness may be another part's, or where its layers are
+    spread over several adapters: a lead."""
     return replace(weights(found), rung=Rung.HINT, kind=_LEADS[found.relation.name])
 
 

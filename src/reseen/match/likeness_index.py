@@ -121,17 +121,22 @@ class LikenessIndex(DigestIndex):
         from reseen.match.sketch_index import surest
 
         sketches: list[Sketch] = []
+        further: list[Sketch] = []
         if isinstance(read, Fingerprint):
             sketches = [decode(value) for value in read.sketches]
+            further = sketches[len(sketches) - len(read.further_sketches) :]
         elif isinstance(read, Sketch):
             sketches = [read]
-        return surest(
-            *(
-                like
-                for sketch in sketches
-                for like in self.sketches.compared(sketch, self._near(sketch, exclude))
-            )
-        )
+        near = [self._near(sketch, exclude) for sketch in sketches]
+        found = [
+            like
+            for sketch, some in zip(sketches, near, strict=True)
+            for like in self.sketches.compared(sketch, some)
+        ]
+        if further:
+            every = list(dict.fromkeys(each for some in near for each in some))
+            found += self.sketches.mixed([sketches[0], *further], every)
+        return surest(*found)
 
     def _near(self, sketch: Sketch, exclude: Collection[str]) -> list[tuple[str, int]]:
         """(removal, sketch's key) of what is in force and comes near."""

@@ -29,6 +29,7 @@ from reseen.match.column_files import ColumnFiles
 from reseen.match.compare import COPY_MEAN, Background, Comparison, Relation, best, compare
 from reseen.match.digests_alone import every_such_claim, such_claims
 from reseen.match.first_read import Offered, first_modules, next_modules
+from reseen.match.mixed import mixed
 from reseen.match.nearest import DOUBT, Candidate, NearestIndex, Row
 from reseen.observed import further
 from reseen.records import RemovalClass
@@ -145,6 +146,10 @@ class Comparer:
             mark = BY_ORDER if sketch.architecture.endswith(BY_ORDER) else ""
             named = theirs.architecture.removesuffix(BY_ORDER) + mark
             return compare(theirs, replace(sketch, architecture=named), strangers)
+
+    def removed(self, key: int) -> Sketch:
+        """The sketch of a removal. Raises LookupError, Malformed and StoreError."""
+        return self._decoded(key)
 
     def _read(self, key: int) -> Sketch:
         return decode(self.source.sketch(key))
@@ -309,6 +314,23 @@ class SketchIndex:
             except (LookupError, Malformed):
                 continue  # not stored yet, or damaged: nothing to compare with
             if made is not None and _is_told(made):
+                found.append(Likeness(removal, further.pk_of(key), made))
+        return surest(*found)
+
+    def mixed(
+        self, sketches: Sequence[Sketch], candidates: Sequence[tuple[str, int]]
+    ) -> tuple[Likeness, ...]:
+        """Candidates whose layers are spread over a file's adapters: leads."""
+        found: list[Likeness] = []
+        for removal, key in candidates[:MOST_COMPARED]:
+            try:
+                theirs = self._held.get(key) or self.comparer.removed(key)
+                whole = mixed(theirs, sketches)
+                made = None if whole is None else self.comparer.compare_with(theirs, whole)
+            except (LookupError, Malformed):
+                continue
+            if made is not None and made.is_copy:
+                made = replace(made, relation=Relation.MIXED)
                 found.append(Likeness(removal, further.pk_of(key), made))
         return surest(*found)
 

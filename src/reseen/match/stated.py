@@ -41,7 +41,8 @@ class StatedMatch:
     embedding), "sketch-part", "sketch-checkpoint", "contradiction";
     "sketch-by-order" where the order of layers is all that names them, "sketch-recipe" where files
     of its recipe resemble each other, "sketch-other-part" where the removal may be a merge itself,
-    and the file another part of it."""
+    and the file another part of it, "sketch-mixed" where its layers are spread over several
+    adapters in the file."""
     score: float | None
     """1 where a digest agrees, the cosine of similar weights, the share of a part's columns that is
     inside; None for a hint."""

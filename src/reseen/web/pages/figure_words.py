@@ -201,6 +201,9 @@ _RELATIONS: Mapping[str, str] = {
     "uncertain: it may be another part of a removal that is a merge itself": NP_(
         "relation", "uncertain: it may be another part of a removal that is a merge itself"
     ),
+    "uncertain: its layers are spread over several adapters in the file": NP_(
+        "relation", "uncertain: its layers are spread over several adapters in the file"
+    ),
 }
 
 
