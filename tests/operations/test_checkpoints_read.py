@@ -26,15 +26,16 @@ from tests.scan.test_archive_at_hub import Counted, hub_of
 
 from replica import made
 from reseen.hubs.hub import Revision
-from reseen.observed import blind_spots, checkpoint_sketches, sightings
+from reseen.observed import blind_spots, checkpoint_sketches, merge_parts, sightings
 from reseen.observed.readings import read_so_far
 from reseen.operations import bases, classes, consequences, removals, scans
+from reseen.operations.reading import read_known
 from reseen.records import RemovalClass, Rung, Sighting
 from reseen.registry.adds import add_files
 from reseen.scan.bases_at_hand import BasesAtHand
 from reseen.scan.context import reading
 from reseen.scan.record import record
-from reseen.scan.target import Options
+from reseen.scan.target import Options, Target
 from reseen.scan.visit import Visit, visit
 from reseen.store.database import Store
 
@@ -169,6 +170,10 @@ def test_it_falls_with_the_base_and_with_the_removal(store: Store, files: Path) 
     removal = put_removal(store, files)
     look(store, hub)
     is_inside(standing(store))
+    with store.read() as connection:  # what the page of the case draws
+        (part,) = merge_parts.of_file(connection, standing(store)["baked"].id)
+    assert part.removal == removal
+    assert sum(block.modules for block in part.blocks if block.is_there) == 64
     assert bases.remove(store, BASE).fallen == 1
     assert standing(store) == {}
     assert set(blind(store)) == {"baked", "innocent", "stranger"}
@@ -243,3 +248,22 @@ def test_each_file_of_a_checkpoint_in_several_is_looked_at_for_itself(
     assert {name: one.rung for name, one in standing(store).items()} == {
         names[0].removesuffix(".safetensors"): Rung.COMPONENT
     }
+
+
+def test_what_a_base_makes_owed_is_read_without_a_walk(store: Store, files: Path) -> None:
+    hub = seen_at(files)
+    put_removal(store, files)
+    target = Target(repos=(hub.listed.id,), types=(hub.listed.type,))
+    first = scans.scan_hub(store, KEYRING, lambda: hub, target, Options(background=0))
+    assert first.ended
+    assert {code for codes in blind(store).values() for code in codes} == {"no-base"}
+    hub.ranges = []
+    assert read_known(store, KEYRING, lambda: hub).ended
+    assert hub.ranges == [], "nothing is owed"
+    put_base(store, files)
+    last = read_known(store, KEYRING, lambda: hub)
+    is_inside(standing(store))
+    assert [one.rung for one in last.sightings] == [Rung.COMPONENT]
+    hub.ranges = []
+    read_known(store, KEYRING, lambda: hub)
+    assert hub.ranges == [], "nor now"

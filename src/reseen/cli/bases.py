@@ -42,8 +42,9 @@ def add(file: Path, name: str, db: str | None, output: Output) -> None:
     """Keep the sketch of the base model in FILE: no weights.
 
     A checkpoint that was made from it is then known as such, and what was added to it is compared
-    with the removals. FILE is the checkpoint that the maker published, in single or half precision.
-    A removed model is refused, and what has one inside.
+    with the removals; checkpoints that scans came by are judged again. FILE is the checkpoint that
+    the maker published, in single or half precision. A removed model is refused, and what has one
+    inside.
     """
     import time
 
@@ -126,4 +127,4 @@ def _followed(followed: Followed) -> None:
         note(f"{count(followed.fallen, 'sighting')} not found any more.")
     if followed.to_read:
         files = count(followed.to_read, "checkpoint")
-        note(f"{files} may be of it: the next scan reads on. `reseen scan --owed`")
+        note(f"{files} may be of it, and more of them is read by: reseen read")

@@ -68,7 +68,7 @@ class Followed:
     """How many sightings were not found inside a merge any more, other innocents being in use, or
     not in what two files add up to, or inside a checkpoint, other bases being in use."""
     to_read: int = 0
-    """Checkpoints whose base is known since they were read, of which the next scan reads on."""
+    """Checkpoints whose base is known since they were read, and of which more is owed."""
 
 
 def is_due(connection: Connection, keyring: Keyring | None = None) -> bool:
