@@ -27,7 +27,12 @@ from reseen.records import (
 )
 from reseen.registry.identity import Key
 from reseen.registry.lists.columns import ListField, Meaning
-from reseen.registry.lists.not_removed import says_no, says_not_removed
+from reseen.registry.lists.not_removed import (
+    is_another_kind,
+    is_no_model_name,
+    says_no,
+    says_not_removed,
+)
 from reseen.registry.lists.table import HEADING, UNREADABLE, Cell, LinkedText, ListTable
 from reseen.registry.lists.values import (
     RefusedValue,
@@ -75,6 +80,8 @@ _NOT_A_LIST_NAME = re.compile(
 )
 """A link, a path or a hash; a date without dashes is none."""
 MAX_LIST_NAME = 100
+NO_MODEL = "by its kind or name the file is no model: a picture, a text, a configuration, a base"
+"""The reason for which a row is refused that tells of a file that many may have."""
 MOST_TOLD = 10
 """Rows that a note names by their numbers."""
 
@@ -338,6 +345,8 @@ class _Drafter:
         self._tally.row, self._tally.place = row, place
         if self._others and self._stands(cells):
             raise RefusedValue("the list says that this model was not removed, or stands again")
+        if self._others and self._is_no_model(cells):
+            raise RefusedValue(NO_MODEL)
         bad: list[str] = []
         digests = self._digests_of(cells, bad)
         name = None if self._name is None else text_of(cells[self._name])
@@ -393,6 +402,13 @@ class _Drafter:
         if says_not_removed(text_of(status)) or says_no(status):
             return True
         return says_no(self._cell(cells, ListField.REMOVED_ON))
+
+    def _is_no_model(self, cells: Sequence[Cell]) -> bool:
+        """Whether the row tells of a file that a model comes with: many others may have it."""
+        if is_another_kind(text_of(self._cell(cells, ListField.KIND))):
+            return True
+        names = words_of(self._cell(cells, ListField.FILE_NAME), r"[;\n|]")
+        return bool(names) and all(map(is_no_model_name, names))
 
     def _known_again(self, draft: Draft, link: links.Link | None, bad: Sequence[str]) -> Draft:
         """The draft, sure to be known again when its row comes once more. `bad`: values of the row

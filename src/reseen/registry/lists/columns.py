@@ -48,6 +48,8 @@ class ListField(StrEnum):
     REASON = "reason"
     STATUS = "status"
     """What became of the model: one that was not removed, or stands again, is no removal."""
+    KIND = "kind"
+    """What the row's file is: one that is a preview or a configuration is no removal."""
     LIST = "list"
     CLASS = "class"
     """Of the removal: likeness, intimate imagery, child abuse imagery, other."""
@@ -137,6 +139,7 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
         *("is removed", "is deleted", "statut", "etat", "decision prise", "entscheidung"),
         *("massnahme", "estado", "resultado de la revision"),
     ),
+    ListField.KIND: ("type", "kind", "file type", "file kind", "asset type", "asset kind", "role"),
     ListField.LIST: ("list", "list name", "name of list", "source list", "batch"),
     ListField.CLASS: ("class", "removal class", "classification"),
 }
@@ -176,6 +179,9 @@ _DROP = re.compile(r"[\W_]+")
 _OF_FILE = frozenset({"lfs", "file", "files", "model", "modelfile"})
 """Names of nested entries that tell of the file itself: `lfs.size` is its size. What other entries
 call a size, a name or a page may be something else's."""
+
+_OF_ENTRY = frozenset({"fields", "attributes", "properties", "row", "record", "attrs"})
+"""Names under which an API keeps all that an entry says."""
 
 _HINTS = (
     ("sha256", ListField.SHA256),
@@ -254,6 +260,9 @@ class ColumnValues:
     """Of nearly all hashes; 0 where they are of several kinds."""
     repeated: bool = False
     """The values come more than twice on average: so does a base model's hash, and no file's."""
+    often: bool = False
+    """More than one in ten has come before: where nothing else says that they are of the files,
+    they may be of what several models have in common."""
     behind: bool = False
     """The links stand behind other text, which the heading tells."""
 
@@ -393,16 +402,18 @@ def _hashes(
         for at in free
         if looks[at].field is ListField.HASH
         and not is_of_another(cells[at])
-        and not (looks[at].repeated and cells[at].strip())
+        and not looks[at].repeated
+        and not (looks[at].often and cells[at].strip() and not _surely_a_file(cells[at]))
     ]
-    found = [at for at in found if looks[at].digits >= 40] or found
+    longest = max((looks[at].digits for at in found), default=0)
+    found = [at for at in found if looks[at].digits >= min(longest, 40)]
+    if not any(cell.strip() for cell in cells):
+        found = [at for at in found if looks[at].digits == longest]
     if not found:
         return
     best = max(_surely_a_file(cells[at]) for at in found)
     first, *others = (at for at in found if _surely_a_file(cells[at]) == best)
-    headless = not any(cell.strip() for cell in cells)
-    alike = all(_numbered(cells[at]) & _numbered(cells[first]) for at in others)
-    if headless or alike:
+    if all(_numbered(cells[at]) & _numbered(cells[first]) for at in others):
         yield first, _by_values(looks[first], plain_heading(cells[first]))
 
 
@@ -412,10 +423,12 @@ def _surely_a_file(heading: str) -> int:
     return 2 * any(each in plain for each in _SAYS_FILE) + any(each in plain for each in _SAYS_HASH)
 
 
-_SAYS_FILE = ("file", "datei", "fichier", "archivo", "fichero")
+_SAYS_FILE = ("file", "datei", "fichier", "archivo", "fichero", "tiedosto", "文件", "файл")
 _SAYS_HASH = (
     *("sha", "hash", "checksum", "digest", "fingerprint", "blake"),
     *("empreinte", "condensat", "prufsumme", "pruefsumme", "fingerabdruck", "huella", "suma"),
+    *("tiiviste", "tarkiste", "impronta", "skrot", "kontrolsum", "controlesom", "ozet"),
+    *("哈希", "校验", "校驗", "指纹", "指紋", "ハッシュ", "해시", "хеш", "хэш", "контрольн"),
 )
 
 
@@ -462,4 +475,4 @@ def _by_last_part(header: str) -> ListField | None:
         return None
     if field in HASHES or field is ListField.TRIGGER_WORDS:
         return field
-    return field if plain_heading(before.rpartition(".")[2]) in _OF_FILE else None
+    return field if plain_heading(before.rpartition(".")[2]) in _OF_FILE | _OF_ENTRY else None

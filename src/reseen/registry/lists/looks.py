@@ -97,7 +97,13 @@ def values_of(cells: Iterable[Cell]) -> ColumnValues:
         digits, most = max(hashes.items(), key=lambda pair: pair[1])
         same = digits if most >= MOST_OF * total else 0
         distinct = len({str(cell).strip().casefold() for cell, _ in seen})
-        return ColumnValues(said, ListField.HASH, same, repeated=2 * distinct < total)
+        return ColumnValues(
+            said,
+            ListField.HASH,
+            same,
+            repeated=2 * distinct < total,
+            often=10 * distinct < 9 * total,
+        )
     return ColumnValues(said)
 
 

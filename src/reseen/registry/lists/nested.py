@@ -24,7 +24,7 @@ from reseen.registry.lists.columns import (
     spelled_as,
 )
 from reseen.registry.lists.looks import look_of
-from reseen.registry.lists.not_removed import says_not_removed
+from reseen.registry.lists.not_removed import is_of_another, says_not_removed
 from reseen.registry.lists.table import UNREADABLE, Cell, as_cell
 from reseen.registry.lists.values import hash_digits
 
@@ -34,11 +34,20 @@ MAX_DEPTH = 32
 JsonRow = dict[str, Cell]
 
 NOT_REMOVED = "entries of models that were not removed, by the key above them, were"
+OF_OTHERS = "entries of pictures, base models and what else stands beside a model were"
 _PAGES = ("items", "results", "data", "removals", "models", "rows")
 """Under one of these keys a page of an API's listing holds its entries."""
 _OF_FILES = frozenset({"files", "file", "siblings", "modelfiles", "weights"})
 """Arrays whose entries are files: what these call their name is a file's."""
+_OF_VERSIONS = frozenset({"versions", "modelversions", "variants", "releases"})
+"""Arrays whose entries are of the model that the entry around them names."""
 _OF_PICTURES = ("image", "gallery", "preview", "thumb", "media", "example", "sample")
+_USED = frozenset({"resources", "usedresources", "civitairesources", "usedmodels", "loras"})
+"""Arrays of what a picture or a merge was made with, where the entry's own hash stands beside."""
+_WRAPPERS = frozenset(
+    {"event", "events", "response", "result", "report", "export", "payload", "body", "list", "page"}
+)
+"""A key that holds all there is, and is no model's name."""
 _PAGING = frozenset({"next", "nextpage", "prev", "prevpage", "previous", "self", "url", "href"})
 _ERROR = frozenset({"error", "errors", "message", "status", "statusCode", "code", "success"})
 _HASH_KINDS = ("type", "algorithm", "algo", "name", "kind")
@@ -178,6 +187,8 @@ def _is_keyed(root: Mapping[str, Any]) -> bool:
         return True
     if any(spelled_as(key) is not None for key in root):
         return False
+    if len(root) == 1 and plain_heading(next(iter(root))) in _WRAPPERS:
+        return False
     telling = sum(_tells(value) for value in root.values())
     entries = all(isinstance(value, dict) for value in root.values())
     return telling == len(root) or (entries and 2 * telling > len(root))
@@ -301,14 +312,22 @@ def _of_object(
     several = [(name, cell) for name, cell in own.items() if _holds_several(name, cell)]
     known = _has_hash(own)
     found = False
-    for name, inner in _arrays(entry):
+    arrays = list(_arrays(entry))
+    alone = not depth and len(arrays) == 1 and not known
+    for name, inner in arrays:
         if known and plain_heading(name).startswith("civitai"):
             continue  # what a site answered of the same file
+        if is_of_another(name) or (not alone and _is_beside(name, known=known)):
+            others = sum(map(_has_hash, _rows(inner, {}, depth + 1, Counter())))
+            left_out.update({OF_OTHERS: others} if others else {})
+            continue
         for row in _rows(inner, {}, depth + 1, left_out):
             if not _has_hash(row) and (known or _is_of_pictures(name)):
                 continue
             if plain_heading(name.rpartition(".")[2]) in _OF_FILES:
                 row = _as_a_file(row)
+            elif plain_heading(name.rpartition(".")[2]) in _OF_VERSIONS:
+                row = _without_name(row, own)
             found = True
             yield {**_besides(own, row), **row}
     if several:
@@ -386,6 +405,11 @@ def _holds_several(name: str, cell: Cell) -> bool:
     return len(same) == 1 and 0 not in same and spelled_as(name.rpartition(".")[2]) in HASHES
 
 
+def _is_beside(name: str, *, known: bool) -> bool:
+    """Whether an array holds what stands beside a model. `known`: the entry has a hash itself."""
+    return _is_of_pictures(name) or (known and plain_heading(name.rpartition(".")[2]) in _USED)
+
+
 def _is_of_pictures(name: str) -> bool:
     return any(part in name.casefold() for part in _OF_PICTURES)
 
@@ -398,6 +422,13 @@ def _as_a_file(row: JsonRow) -> JsonRow:
     rest = {name: cell for name, cell in row.items() if name not in names}
     rest.setdefault(ListField.FILE_NAME.value, row[names[0]])
     return rest
+
+
+def _without_name(row: JsonRow, own: JsonRow) -> JsonRow:
+    """The row of a version: the model's name is the one that the entry around it says."""
+    if not any(spelled_as(name) is ListField.NAME for name in own):
+        return row
+    return {name: cell for name, cell in row.items() if spelled_as(name) is not ListField.NAME}
 
 
 def _besides(own: JsonRow, row: JsonRow) -> JsonRow:

@@ -20,6 +20,8 @@ _OTHERS = frozenset(
         *("imagen", "imagenes", "portada", "autor", "cuenta", "usuario", "padre"),  # Spanish
         *("auteur", "compte", "utilisateur", "apercu", "capture"),  # French
         *("basis", "bild", "bilder", "konto", "nutzer", "urheber", "melder", "beleg"),  # German
+        *("dependency", "dependencies", "requires", "requirement", "requirements", "vaes"),
+        *("pohja", "pohjamalli", "kuva", "bazowy", "immagine", "imagem", "afbeelding"),
     }
 )
 """Whole words of headings that tell of another thing than the removed file."""
@@ -28,8 +30,30 @@ _STEMS = (
     *("parent", "preview", "thumb", "upload", "creator", "poster", "profile", "basemodel"),
     *("basismodell", "basemodell", "grundmodell", "ausgangsmodell", "vorschau", "benutzer"),
     *("hochlade", "vignette", "miniatur", "createur", "creador", "perfil", "profil"),
+    *("pohjamalli", "esikatselu", "basismodel", "voorbeeld", "anteprima"),
 )
 """As `_OTHERS`, of words that begin so: German joins them, and so do keys of programs."""
+
+_PARTS = (
+    *(
+        "底模",
+        "基模",
+        "基础",
+        "基礎",
+        "预览",
+        "預覽",
+        "封面",
+        "图片",
+        "圖片",
+        "作者",
+        "上传",
+        "上傳",
+    ),
+    *("ベース", "プレビュー", "サムネ", "画像", "投稿者", "作成者"),
+    *("베이스", "기본모델", "기본 모델", "미리보기", "이미지", "작성자"),
+    *("базов", "превью", "изображ", "обложк", "автор", "база"),
+)
+"""As `_OTHERS`, in writings that are not Latin."""
 
 _ENDINGS = re.compile(r"(?:sha2(?:56)?|hash|hashes|checksum|digest|url|link|id|ids)\Z")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -51,6 +75,25 @@ _NOT_REMOVED = (
 )
 """What a status, a sheet's name or a title says of models that were not removed, are not yet, or
 stand again; compared as `_plain` makes it."""
+
+_OTHER_KINDS = frozenset(
+    {
+        *("preview", "image", "picture", "photo", "thumbnail", "cover", "screenshot", "video"),
+        *("avatar", "icon", "poster", "vae", "base", "config", "configuration", "dataset"),
+        *("training data", "text encoder", "readme", "license", "licence", "documentation"),
+        *("example image", "sample image", "sample", "text", "audio", "metadata"),
+        *("apercu", "vorschau", "bild", "imagen", "vista previa", "basismodell"),
+    }
+)
+"""What an entry of files says that it is, where it is not the model itself."""
+
+_NO_MODEL_NAMES = re.compile(
+    r"\.(?:png|jpe?g|webp|gif|bmp|tiff?|svg|avif|heic|mp4|webm|mov|mkv|avi|mp3|wav|flac|ogg"
+    r"|md|txt|rst|pdf|html?|css|jsonl?|ya?ml|toml|ini|cfg|xml|csv|tsv|log|py|ipynb|js|ts"
+    r"|gitattributes|gitignore)\Z"
+    r"|(?:\A|/)(?:readme|licen[cs]e|notice|changelog|makefile|dockerfile)\Z",
+    re.IGNORECASE,
+)
 
 _FALSE = frozenset({"no", "n", "false", "f", "0", "non", "nein", "falsch", "faux", "falso"})
 """What is written where it is asked whether something was removed."""
@@ -76,7 +119,12 @@ _GONE = frozenset({"again", "later", "down", "then"})
 def is_of_another(heading: str) -> bool:
     """Whether a heading tells of another thing than the removed file: what stands below it is then
     taken for nothing by its looks."""
-    text = unicodedata.normalize("NFKD", heading[:200]).encode("ascii", "ignore").decode()
+    text = unicodedata.normalize("NFKD", heading[:200])
+    if not text.isascii():
+        whole = unicodedata.normalize("NFKC", text).casefold()
+        if any(part in whole for part in _PARTS):
+            return True
+        text = text.encode("ascii", "ignore").decode()
     for word in _WORDS.findall(text):
         plain = word.casefold()
         if plain in _OTHERS or _ENDINGS.sub("", plain) in _OTHERS or plain.startswith(_STEMS):
@@ -91,6 +139,19 @@ def says_not_removed(text: str | None) -> bool:
     words = plain.split(" ")
     begun = (" ".join(words[:count]) for count in range(1, min(len(words), _LONGEST) + 1))
     return any(each in _STANDING for each in begun) and _GONE.isdisjoint(words)
+
+
+def is_another_kind(text: str | None) -> bool:
+    """Whether what a list calls the kind of a file is another than a model ("preview")."""
+    plain = _plain(text or "")
+    first = plain.partition(" ")[0]
+    return not _OTHER_KINDS.isdisjoint({plain, plain.removesuffix("s"), first})
+
+
+def is_no_model_name(name: str) -> bool:
+    """Whether a file's name is of a picture, a text or a configuration: what has that hash is in
+    many places, and nobody's removed model."""
+    return _NO_MODEL_NAMES.search(name.strip().replace("\\", "/")) is not None
 
 
 def says_no(value: object) -> bool:
