@@ -174,6 +174,55 @@ def _map(rng: Random, rows: Sequence[Sequence[str]]) -> tuple[tuple[str, str], .
     return tuple((rng.choice(names), rng.choice(_FIELDS).value) for _ in range(rng.choice((1, 2))))
 
 
+def marked(rng: Random) -> GivenList:
+    """Tables as wikis, trackers and SQL write them, and tables that are turned on their side."""
+    rows = _rows(rng) or [["name"]]
+    kind = rng.randrange(5)
+    if kind == 0:
+        out = ["||" + "||".join(rows[0]) + "||"]
+        out += ["|" + "|".join(_in_jira(each, rng) for each in row) + "|" for row in rows[1:]]
+    elif kind == 1:
+        out = ["{|", "! " + " !! ".join(rows[0])]
+        for row in rows[1:]:
+            out += ["|-", rng.choice(("| ", '| style="x" | ')) + " || ".join(row)]
+        out.append("|}")
+    elif kind == 2:
+        values = ["(" + ", ".join(f"'{each}'" for each in row) + ")" for row in rows]
+        out = [rng.choice((",", ",\n", ";\n", " ")).join(values)]
+    elif kind == 3:
+        out = []
+        for row in rows[1:]:
+            pairs = zip(rows[0], row, strict=False)
+            out += [f"{head}{rng.choice((': ', ' = ', chr(9)))}{each}" for head, each in pairs]
+            out.append(rng.choice(("", "", "---", word(rng))))
+    else:
+        width = max(map(len, rows))
+        turned = [[row[at] if at < len(row) else "" for row in rows] for at in range(width)]
+        out = [",".join(row) for row in turned]
+    data = encoded(rng.choice(("\n", "\r\n")).join(out), rng)
+    return GivenList(mutated(data, rng, _MARKS) if chance.chance(rng, 4) else data, _map(rng, rows))
+
+
+def _in_jira(text: str, rng: Random) -> str:
+    return rng.choice((text, text, f"[{word(rng)}|{text}]", f"{{{{{text}}}}}", f"*{text}*"))
+
+
+_MARKS = (
+    *_CSV_WORDS,
+    b"||",
+    b"{|",
+    b"|}",
+    b"|-",
+    b"!!",
+    b"('",
+    b"''",
+    b"\\'",
+    b"{{",
+    b"[",
+    b"]",
+    b":",
+)
+
 # -- lines ----------------------------------------------------------------------------------------
 
 _LINES: tuple[Callable[[Random], str], ...] = (
@@ -411,6 +460,7 @@ def _scalar(value: object, rng: Random) -> str:
 READERS = (
     FuzzedReader("list-outline", outline, read),
     FuzzedReader("list-table", table, read),
+    FuzzedReader("list-marked", marked, read),
     FuzzedReader("list-lines", lines, read),
     FuzzedReader("list-document", document, read),
 )

@@ -8,7 +8,7 @@ import pytest
 from fake_hub import Recorder, artifact, hub
 from virtual_time import run
 
-from reseen.errors import HubError, HubMissing
+from reseen.errors import HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs.hub import CUT, NOT_ALL_REFS, RepositoryPage, Revisions, WantedRepositories
 from reseen.records import Artifact, RepoType
@@ -123,6 +123,35 @@ def test_a_list_that_may_be_cut_says_so(most: int) -> None:
     (problem,) = found.problems
     assert problem.counted == CUT
     assert f"may be cut at {most:,}" in problem.reason
+
+
+@pytest.mark.parametrize("key", ["repos", "models", "items", "data", "results"])
+def test_a_list_may_stand_in_an_object(key: str) -> None:
+    asked = Recorder(lambda r: httpx2.Response(200, json={key: some(3), "total": 3, "next": None}))
+    found = page(asked, WantedRepositories())
+    assert [repository.id for repository in found.repositories] == [
+        "account-01/n0", "account-01/n1", "account-01/n2",
+    ]  # fmt: skip
+    assert found.problems == ()
+    assert len(asked.requests) == 1
+
+
+@pytest.mark.parametrize("more", [{"total": 9}, {"next": "x"}, {"hasMore": True}, {"cursor": "c"}])
+def test_an_object_that_says_that_there_is_more_is_a_list_that_may_be_cut(
+    more: dict[str, object],
+) -> None:
+    found = page(
+        Recorder(lambda r: httpx2.Response(200, json={"repos": some(3), **more})),
+        WantedRepositories(),
+    )
+    assert len(found.repositories) == 3
+    assert [problem.counted for problem in found.problems] == [CUT]
+
+
+@pytest.mark.parametrize("answer", [{}, {"repos": {}}, {"models": [], "data": []}, {"x": []}, "x"])
+def test_an_object_of_which_nobody_knows_which_list_is_meant_is_garbage(answer: object) -> None:
+    with pytest.raises(HubGarbage, match="cannot be listed"):
+        page(Recorder(lambda r: httpx2.Response(200, json=answer)), WantedRepositories())
 
 
 def test_a_full_last_page_of_a_hub_that_links_is_the_last() -> None:

@@ -20,7 +20,6 @@ from reseen.errors import (
     HubMissing,
     HubRefused,
 )
-from reseen.hubs import answers
 from reseen.hubs.http import Http, HubResponse
 from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.paging import number_in
@@ -128,7 +127,7 @@ class RepositoryLists:
             if cursor is not None:  # of an older Reseen: a bare cursor
                 query += "&" + urlencode({"cursor": cursor})
                 answer = await self._http.json(path, query)
-        entries = _entries(answer)
+        entries = _entries(answer, wanted.type)
         newest_first = wanted.since is not None and "sort=lastModified" in query.split("&")
         try:
             following = answer.following()
@@ -141,9 +140,10 @@ class RepositoryLists:
         full = len(entries) == limit if limit else len(entries) in USUAL_PAGES
         if answer.total is not None and answer.total <= len(entries):
             full = False
+        full = full or _says_more(answer.value, len(entries))
         if not full or self._links or not entries:
             return ListPage(entries, None, newest_first)
-        return await self._once_more(path, query, ListPage(entries, None, newest_first))
+        return await self._once_more(wanted.type, query, ListPage(entries, None, newest_first))
 
     async def _first(
         self, path: str, wanted: WantedRepositories, fields: tuple[str, ...]
@@ -160,19 +160,23 @@ class RepositoryLists:
         forms = [*full, _Question(1000), _Question(100), _Question(None)]
         queries = [form.query(wanted) for form in forms]
         questions = self._questions.setdefault(wanted.type, Questions(self._http))
-        number, answer = await questions.ask(path, queries, fits=answers.is_list)
-        if answer.value or self._listed or forms[number].fields is None:
-            self._listed |= bool(answer.value) and forms[number].fields is not None
+        number, answer = await questions.ask(
+            path, queries, fits=lambda value: _listed(value, wanted.type) is not None
+        )
+        if _listed(answer.value, wanted.type) or self._listed or forms[number].fields is None:
+            self._listed |= (
+                bool(_listed(answer.value, wanted.type)) and forms[number].fields is not None
+            )
             return queries[number], answer
         # Some list nothing where they do not know the order, and do not say so.
         with contextlib.suppress(HubRefused, HubGarbage):
             other = await self._http.json(path, queries[len(full)])
-            if isinstance(other.value, list) and other.value:
+            if _listed(other.value, wanted.type):
                 questions.refused = len(full)
                 return queries[len(full)], other
         return queries[number], answer
 
-    async def _once_more(self, path: str, query: str, page: ListPage) -> ListPage:
+    async def _once_more(self, type: str, query: str, page: ListPage) -> ListPage:
         """A full page, and no word of another: a server that has more gives more when more is asked
         for, and one that gives no more than before may have more."""
         limit = len(page.entries)
@@ -181,8 +185,8 @@ class RepositoryLists:
             given = [q for q in query.split("&") if not q.startswith("limit=")]
             asked = "&".join([*(q for q in given if "siblings" not in q), f"limit={limit}"])
             try:
-                answer = await self._http.json(path, asked)
-                entries = _entries(answer)
+                answer = await self._http.json(f"/api/{type}s", asked)
+                entries = _entries(answer, type)
             except HubError as e:
                 if not isinstance(e, HubGarbage) and not e.unexplained:
                     raise
@@ -190,12 +194,35 @@ class RepositoryLists:
             if len(entries) <= len(page.entries):
                 break
             page = ListPage(entries, None, page.newest_first)
-            if len(entries) < limit:
+            if len(entries) < limit and not _says_more(answer.value, len(entries)):
                 return page
         return ListPage(page.entries, None, page.newest_first, cut_at=len(page.entries))
 
 
-def _entries(answer: HubResponse) -> list[object]:
-    if not isinstance(answer.value, list):
+def _entries(answer: HubResponse, type: str) -> list[object]:
+    found = _listed(answer.value, type)
+    if found is None:
         raise HubGarbage("the hub's list of repositories is not a list")
-    return answer.value
+    return found
+
+
+def _listed(value: object, type: str) -> list[object] | None:
+    """The list that an answer is, or that stands in it under a usual key ({"repos": [...]})."""
+    if isinstance(value, dict):
+        there = [value[key] for key in (*_WITHIN, f"{type}s") if isinstance(value.get(key), list)]
+        value = there[0] if len(there) == 1 else None
+    return value if isinstance(value, list) else None
+
+
+_WITHIN = (*("repos", "repositories", "items", "results", "data", "rows"),)
+_MORE = ("next", "nextCursor", "next_cursor", "cursor", "hasMore", "has_more", "nextPage")
+
+
+def _says_more(value: object, entries: int) -> bool:
+    """Whether an object says beside its list that there is more than this."""
+    if not isinstance(value, dict):
+        return False
+    totals = [value.get(key) for key in ("total", "count", "totalCount", "numTotalItems")]
+    return any(type(total) is int and total > entries for total in totals) or any(
+        value.get(key) not in (None, False, "", [], {}) for key in _MORE
+    )

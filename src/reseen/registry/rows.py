@@ -39,9 +39,13 @@ from reseen.registry.lists.values import (
     SeveralValues,
     date_of,
     digest_of,
+    hash_among,
+    hash_digits,
     hyperlink_of,
     id_of,
+    is_ticket,
     kind_called,
+    links_among,
     named_digests,
     size_of,
     text_of,
@@ -67,11 +71,13 @@ DIGEST_FIELDS: dict[ListField, DigestKind | None] = {
 
 _RULE = re.compile(r"[-=:_+|\s]+\Z")
 """What is drawn between a header and its rows."""
+_COUNT = re.compile(r"\(?\d[\d,. ]{0,12} (?:rows?|records?)\b[^|]{0,40}\Z", re.IGNORECASE)
 _COMMENT = ("#", "//")
 _ODD_FIRST = ("", "'", "=")
 """How a name begins that is none, or that a spreadsheet has written otherwise."""
 _LINKED = ("=", "[", "<")
 """How a cell begins that may hold a link behind a text."""
+_AROUND_LINKS = " <>\"'`"
 _LONGER_THAN_ONE = 76
 """Characters in a cell that may name several hashes, one by one."""
 _HOST = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}")
@@ -253,12 +259,18 @@ def drafts(
                 continue
             if first.startswith(_COMMENT) and sum(text_of(cell) is not None for cell in cells) == 1:
                 table.set_aside["a comment"] += 1
-            elif all(_RULE.match(text_of(cell) or "-") for cell in cells):
+            elif all(_RULE.match(text_of(cell) or "-") for cell in cells) or _is_count(cells):
                 table.set_aside[HEADING] += 1
             else:
                 yield Refusal(number, place, sys.intern(str(refused)), cells)
             continue
         yield drafted
+
+
+def _is_count(cells: Sequence[Cell]) -> bool:
+    """Whether a row is what a database writes below its rows ("(3 rows)")."""
+    held = [text for cell in cells if (text := text_of(cell)) is not None]
+    return len(held) == 1 and _COUNT.match(held[0]) is not None
 
 
 def _each_file(
@@ -335,6 +347,7 @@ class _Drafter:
         self._digests = [(at[f], kind) for f, kind in DIGEST_FIELDS.items() if f in at]
         self._name, self._link = at.get(ListField.NAME), at.get(ListField.LINK)
         self._algorithm = at.get(ListField.ALGORITHM) if ListField.HASH in at else None
+        self._among = meaning.among
         plain = {*DIGEST_FIELDS, ListField.NAME, ListField.LINK, ListField.ALGORITHM}
         self._others = bool(at.keys() - plain)
         self._defaults = defaults
@@ -351,7 +364,12 @@ class _Drafter:
         digests = self._digests_of(cells, bad)
         name = None if self._name is None else text_of(cells[self._name])
         url = None if self._link is None else value_of(cells[self._link])
+        if url is not None and is_ticket(url):
+            self._tally.count("a link to a ticket or a message was left out: it is no model's page")
+            url = None
         link = None if url is None else links.parse(url)
+        if link is not None and url is not None:
+            url = url.strip(_AROUND_LINKS)
         if link is None:
             url, link = self._behind(cells, url)
             if name is not None and name[:1] in _LINKED and (formula := hyperlink_of(name)):
@@ -447,9 +465,14 @@ class _Drafter:
                 behind = formula[0]
             else:
                 continue
-            link = links.parse(behind)
+            link = None if is_ticket(behind) else links.parse(behind)
             if link is not None:
                 return behind, link
+        if self._among is not None and isinstance(text := cells[self._among], str):
+            told = links_among(text)
+            link = links.parse(told[0]) if len(told) == 1 else None
+            if link is not None:
+                return told[0], link
         return url, None
 
     def _with_hash_of(
@@ -511,6 +534,10 @@ class _Drafter:
         cell = cells[position]
         if isinstance(cell, list):
             cell = ", ".join(cell)
+        if position == self._among and isinstance(cell, str) and not hash_digits(cell):
+            if says_not_removed(cell):
+                raise RefusedValue("the text says that the model was not removed, or stands again")
+            cell = hash_among(cell)
         if kind is None and self._algorithm is not None:
             called = text_of(cells[self._algorithm])
             if called is not None:

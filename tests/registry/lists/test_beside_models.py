@@ -170,3 +170,11 @@ def test_kinds_and_names_of_models_are_no_hindrance() -> None:
         assert not is_no_model_name(name)
     for kind in ("Preview", "images", "image/png", "Training Data", "base model", "VAE"):
         assert is_another_kind(kind)
+
+
+def test_a_column_of_links_that_holds_a_base_models_hash_is_said_to_be_none(
+    tmp_path: Path,
+) -> None:
+    rows = [f"x,{OTHERS[0]}" for _ in range(4)]
+    with pytest.raises(ListError, match="no column is recognised"):
+        read(tmp_path, "\n".join(["name,link", *rows]))

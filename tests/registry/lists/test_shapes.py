@@ -174,8 +174,7 @@ SHAPES: dict[str, Shape] = {
     "certutil": Shape(
         lines(f"SHA256 hash of {MARK}:", A, "CertUtil: -hashfile command completed."),
         (A,),
-        set_aside=1,
-        rejected=1,
+        set_aside=2,
     ),
     "a hash among words": Shape(lines(*(f"{n}: {d}" for d, n in NAMED))),
     "links": Shape(lines(link(1, 11), link(2, 12)), (), links=(link(1, 11), link(2, 12))),
@@ -660,11 +659,11 @@ def test_columns_are_said_by_number_field_and_looks(take: Callable[[str | bytes]
     account = take(SHAPES["no header"].data).account
     said = {str(column): column.field for _, column in account.columns}
     assert said == {
-        "column 1: text in all": None,
+        "column 1: text in all": "file-name",
         "column 2: text in all": None,
         "column 3: 64 hex digits in all": "sha256",
     }
-    assert account.unknown_columns == ("column 1: text in all", "column 2: text in all")
+    assert account.unknown_columns == ("column 2: text in all",)
 
 
 def test_the_account_says_what_the_removals_are_good_for(

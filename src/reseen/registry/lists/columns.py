@@ -180,6 +180,9 @@ _OF_FILE = frozenset({"lfs", "file", "files", "model", "modelfile"})
 """Names of nested entries that tell of the file itself: `lfs.size` is its size. What other entries
 call a size, a name or a page may be something else's."""
 
+_LIKE_NAMES = frozenset({"summary", "subject", "headline", "issuetitle", "ticketsubject"})
+"""Headings under which trackers keep what a ticket is about, where no column is called a name."""
+
 _OF_ENTRY = frozenset({"fields", "attributes", "properties", "row", "record", "attrs"})
 """Names under which an API keeps all that an entry says."""
 
@@ -235,6 +238,9 @@ class Meaning:
     """Columns that hold the hashes of further files of their rows ("sha256_2"): each behind the
     column whose like it is."""
 
+    among: int | None = None
+    """The column of texts (tickets, messages) that have one hash among their words."""
+
     @property
     def usable(self) -> bool:
         return any(field in KNOWING for field in self.fields)
@@ -263,6 +269,12 @@ class ColumnValues:
     often: bool = False
     """More than one in ten has come before: where nothing else says that they are of the files,
     they may be of what several models have in common."""
+    among: bool = False
+    """Texts, with one hash among their words."""
+    names: bool = False
+    """Texts, of which nearly each is another."""
+    files: bool = False
+    """Names of model files."""
     behind: bool = False
     """The links stand behind other text, which the heading tells."""
 
@@ -295,6 +307,17 @@ def recognise(
         taken = HASHES & fields.keys() if told in HASHES else {told} & fields.keys()
         if not taken:
             fields[told] = position
+    headed = any(cell.strip() for cell in cells)
+    among = _among(looks, spelled, free, fields) if headed else None
+    if among is not None:
+        fields[ListField.HASH] = among
+    if not headed:
+        fields |= _names_by_values(looks, {*fields.values(), *chosen}, fields)
+    elif ListField.NAME not in fields:
+        like = (at for at in free if plain_heading(cells[at].rpartition(".")[2]) in _LIKE_NAMES)
+        called = next(like, None)
+        if called is not None and called != among:
+            fields[ListField.NAME] = called
     taken_from = {position: field for field, position in fields.items()}
     further = _further(cells, looks, taken_from, {*chosen})
     taken_from |= {more: taken_from[first] for first, more in further}
@@ -308,7 +331,39 @@ def recognise(
         known = cell if plain[position] in _BY_SPELLING else cell.rpartition(".")[2]
         heading = " ".join(known.split()) if plain_heading(known) in _BY_SPELLING else None
         columns.append(ListColumn(position + 1, heading, taken_for, looks[position].said))
-    return Meaning(fields, tuple(columns), used, further)
+    return Meaning(fields, tuple(columns), used, further, among)
+
+
+def _among(
+    looks: Sequence[ColumnValues],
+    spelled: Sequence[ListField | None],
+    free: Sequence[int],
+    fields: Mapping[ListField, int],
+) -> int | None:
+    """The column of texts in which hashes stand, where no column is of hashes alone."""
+    if HASHES & fields.keys():
+        return None
+    also = [at for at, field in enumerate(spelled) if field in (ListField.NAME, ListField.REASON)]
+    found = [at for at in (*free, *also) if looks[at].among]
+    return found[0] if len(found) == 1 else None
+
+
+def _names_by_values(
+    looks: Sequence[ColumnValues], taken: Collection[int], fields: Mapping[ListField, int]
+) -> dict[ListField, int]:
+    """Without headings: the one column of names, and the one of model files' names."""
+    found: dict[ListField, int] = {}
+    if not any(field in KNOWING for field in fields):
+        return found
+    for wanted, files in ((ListField.FILE_NAME, True), (ListField.NAME, False)):
+        there = [
+            at
+            for at, look in enumerate(looks)
+            if at not in taken and look.names and look.files is files
+        ]
+        if len(there) == 1 and wanted not in fields:
+            found[wanted] = there[0]
+    return found
 
 
 def _further(
@@ -325,6 +380,8 @@ def _further(
     found: list[tuple[int, int]] = []
     for position, heading in enumerate(header):
         if position in taken or position in chosen or looks[position].field is not ListField.HASH:
+            continue
+        if looks[position].among:
             continue
         if is_of_another(heading):
             continue
@@ -377,6 +434,8 @@ def _not_as_they_are_called(
         if field is None or position in chosen or field is ListField.IGNORE:
             continue
         links = look.field is ListField.LINK and not look.behind and ListField.LINK not in there
+        if look.among:
+            continue
         hashes = look.field is ListField.HASH and look.digits >= 40 and not HASHES & there
         if links or hashes:
             spelled[position] = None
@@ -401,6 +460,7 @@ def _hashes(
         at
         for at in free
         if looks[at].field is ListField.HASH
+        and not looks[at].among
         and not is_of_another(cells[at])
         and not looks[at].repeated
         and not (looks[at].often and cells[at].strip() and not _surely_a_file(cells[at]))

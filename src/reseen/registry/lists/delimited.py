@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 from reseen.errors import ListError
 from reseen.registry.lists import text as texts
-from reseen.registry.lists.columns import ListField
+from reseen.registry.lists import wiki
+from reseen.registry.lists.columns import ListField, plain_heading
 from reseen.registry.lists.lines import is_lines, read_lines
 from reseen.registry.lists.looks import (
     HEADER_WITHIN,
@@ -35,7 +36,9 @@ from reseen.registry.lists.table import (
     ListTable,
     too_long,
     too_many_rows,
+    too_wide,
 )
+from reseen.registry.lists.turned import is_turned, labelled, turned_table
 
 DELIMITERS = (",", "\t", ";", "|")
 _HEAD = HEADER_WITHIN * MAX_CELL
@@ -48,7 +51,13 @@ def read_delimited(file: BinaryIO, given: Mapping[str, ListField] | None = None)
     """The table in a CSV or TSV file, or in lines of text. Raises ListError."""
     text, notes = texts.open_text(file)
     head = text.read(_HEAD)
+    if (read := wiki.reader_of(head)) is not None:
+        table = table_of(_bounded(read(texts.lines(_rewound(text)))), given, "", notes)
+        if table is not None:
+            return table
     delimiter, found = _delimiter(head, given)
+    if found is None and (table := _turned(text, head, given, notes)) is not None:
+        return table
     headless = found is None or (found.position is None and len(found.meaning.fields) < 2)
     if found is None and has_headed_hashes(_head_rows(head, delimiter)):
         raise no_header(_head_rows(head, delimiter))
@@ -60,6 +69,38 @@ def read_delimited(file: BinaryIO, given: Mapping[str, ListField] | None = None)
     if table is None:
         raise no_header(_head_rows(head, delimiter))
     return table
+
+
+def _turned(
+    text: io.TextIOWrapper,
+    head: str,
+    given: Mapping[str, ListField] | None,
+    notes: tuple[str, ...],
+) -> ListTable | None:
+    """The table of a text whose rows, or lines ("Name: ..."), begin with what they tell."""
+    for delimiter in DELIMITERS:
+        if is_turned(_head_rows(head, delimiter)):
+            return turned_table(_rows(_rewound(text), delimiter), given, "", notes)
+    lines = list(islice(labelled(io.StringIO(head)), HEADER_WITHIN + SAMPLE))
+    called = {plain_heading(str(cells[0])) for _, cells in lines if len(cells) > 1}
+    if called <= _OF_POWERSHELL or not is_turned(lines):
+        return None
+    return turned_table(_bounded(labelled(texts.lines(_rewound(text)))), given, "", notes)
+
+
+_OF_POWERSHELL = frozenset({"algorithm", "hash", "path"})
+"""Its lists are read as lines, which knows how it cuts names."""
+
+
+def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows of a text that is no CSV, as many as there may be."""
+    for count, row in enumerate(rows, 1):
+        if count > MAX_ROWS + HEADER_WITHIN:
+            raise too_many_rows()
+        for cell in row[1]:
+            if isinstance(cell, str) and len(cell) > MAX_CELL:
+                raise too_long(row[0])
+        yield row
 
 
 def _rewound(text: io.TextIOWrapper) -> io.TextIOWrapper:
@@ -133,10 +174,7 @@ def _rows(text: io.TextIOWrapper, delimiter: str) -> Iterator[tuple[int, Sequenc
             if rows > MAX_ROWS + HEADER_WITHIN:
                 raise too_many_rows()
             if len(row) > MAX_COLUMNS:
-                raise ListError(
-                    f"row {number} has more than {MAX_COLUMNS} columns",
-                    remedy="Look for a wrong delimiter.",
-                )
+                raise too_wide(number)
             yield number, row
     except csv.Error as error:
         if "field larger" in str(error):

@@ -13,7 +13,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import ListField, recognise
@@ -30,7 +30,7 @@ from reseen.registry.lists.table import (
     too_long,
     too_many_rows,
 )
-from reseen.registry.lists.values import hash_digits
+from reseen.registry.lists.values import hash_digits, links_among
 
 COLUMNS = (
     *(ListField.HASH, ListField.LINK, ListField.FILE_NAME, ListField.ALGORITHM, ListField.SIZE),
@@ -49,6 +49,7 @@ _PART = re.compile(
 _LFS_SIZE = re.compile(r" \(\d[\d.]* ?[KMGT]?i?B\)\Z")
 _COMMENT = re.compile(r"\s*(?:#|//|;|--\s|%)")
 _RULE = re.compile(r"[\s=_+|.-]*\Z")
+_CERTUTIL = re.compile(r"([A-Z][A-Z0-9]{2,8}) hash of (?:file )?(.{1,4096}?):?", re.IGNORECASE)
 _WORD = re.compile(rf"(?<![0-9A-Za-z])(?:0x)?({_HASH})(?![0-9A-Za-z])")
 _HEADINGS = re.compile(r"\s*(?:Algorithm\s+)?Hash\s+Path\s*\Z", re.IGNORECASE)
 
@@ -119,6 +120,7 @@ def _parted(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[i
 def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[int, LineParts]]:
     record = _Record()
     begun = standing = False
+    before: LineParts | None = None
     for number, raw in enumerate(texts.lines(text), 1):
         if len(raw) > MAX_CELL:
             raise too_long(number)
@@ -140,7 +142,16 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
             begun = begun or name.lower() in ("hash", "oid")
             continue
         yield from record.ended()
-        if _COMMENT.match(line):
+        announced, before = before, None
+        if announced is not None and (digits := _spaced(line)):
+            begun = True
+            yield number, replace(announced, hash=digits)
+        elif found := _CERTUTIL.fullmatch(line):
+            before = LineParts(file_name=found[2], algorithm=found[1])
+            set_aside[HEADING] += 1
+        elif line.startswith("CertUtil: "):
+            set_aside[HEADING] += 1
+        elif _COMMENT.match(line):
             set_aside["a comment"] += 1
         elif _RULE.match(line) or _HEADINGS.match(line):
             set_aside[HEADING] += 1
@@ -155,6 +166,12 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
             begun = True
             yield number, parts or LineParts(hash=None, file_name=line)
     yield from record.ended()
+
+
+def _spaced(line: str) -> str | None:
+    """The digits of a line that is one hash; certutil of older Windows parts its bytes."""
+    digits = line.replace(" ", "")
+    return digits if _HEX_LINE.match(digits) and len(digits) >= 32 else None
 
 
 def _still_standing(title: str | None, before: bool) -> bool:
@@ -214,7 +231,6 @@ def _known(line: str) -> LineParts | None:
     return LineParts(link=line) if look_of(line) == "links" and _AT.match(line) else None
 
 
-_LINKS = re.compile(r"https?://[^\s<>()\[\]\"'|]+")
 _HEX_LINE = re.compile(r"(?:0x)?[0-9a-fA-F]+\Z")
 _AT = re.compile(
     r"(?:https?|hf)://\S+\Z|[A-Za-z][\w.-]{0,63}:? ?\d{1,20} ?@ ?\d{1,20}\Z", re.IGNORECASE
@@ -223,7 +239,7 @@ _AT = re.compile(
 
 def _beside_words(line: str) -> LineParts | None:
     """A line with one hash among other words."""
-    links = _LINKS.findall(line) if "://" in line else []
+    links = links_among(line) if "://" in line else []
     link = links[0] if len(set(links)) == 1 else None
     rest = line if link is None else line.replace(link, " ")
     found = [word for word in _WORD.finditer(rest) if hash_digits(word[1])]

@@ -16,7 +16,7 @@ from datetime import date
 from reseen.errors import ListError
 from reseen.registry.lists.columns import ColumnValues, ListField, Meaning, recognise
 from reseen.registry.lists.table import MAX_COLUMNS, Cell, LinkedText
-from reseen.registry.lists.values import hash_digits, value_of
+from reseen.registry.lists.values import hash_among, hash_digits, value_of
 from reseen.store import links
 
 HEADER_WITHIN = 20
@@ -31,6 +31,7 @@ _LINK = re.compile(
     r"|(?:[a-z][\w.-]{0,60}\s?[:/]\s?)?\d{1,20}\s?@\s?\d{1,20}\Z",
     re.IGNORECASE,
 )
+_FILE_NAME = re.compile(r"\.(?:safetensors|ckpt|pt|pth|bin|gguf|onnx)\s*\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,_' ]*\Z")
 _DATE = re.compile(r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})")
 
@@ -76,7 +77,7 @@ def look_of(cell: Cell) -> str | None:
 
 def _is_link(text: str) -> bool:
     if _LINK.match(text):
-        return True
+        return " " not in text or "@" in text[-42:]
     return "/" in text and " " not in text and links.parse(text) is not None
 
 
@@ -88,6 +89,9 @@ def values_of(cells: Iterable[Cell]) -> ColumnValues:
     if not total:
         return ColumnValues()
     said = ", ".join(f"{look} in {_percent(n, total)}" for look, n in looks.most_common(2))
+    texts = [cell for cell, look in seen if look == "text" and isinstance(cell, str)]
+    if 2 * len(texts) > total and 2 * sum(hash_among(t) is not None for t in texts) >= total:
+        return ColumnValues(f"{said}, with one hash among words", ListField.HASH, among=True)
     if looks["links"] >= MOST_OF * total:
         return ColumnValues(said, ListField.LINK)
     if looks["links"] + looks[BEHIND] >= MOST_OF * total:
@@ -104,7 +108,10 @@ def values_of(cells: Iterable[Cell]) -> ColumnValues:
             repeated=2 * distinct < total,
             often=10 * distinct < 9 * total,
         )
-    return ColumnValues(said)
+    if len(texts) < MOST_OF * total:
+        return ColumnValues(said)
+    names = len({text.strip().casefold() for text in texts}) >= MOST_OF * total
+    return ColumnValues(said, names=names, files=all(map(_FILE_NAME.search, texts)))
 
 
 def _percent(part: int, total: int) -> str:
@@ -138,7 +145,8 @@ def find(rows: Sequence[Row], given: Mapping[str, ListField] | None = None) -> F
     if best is not None:
         at = best.position or 0
         meaning = recognise(best.names, given, _sampled(cells[at + 1 :], len(best.names)))
-        return FoundHeader(at, best.names, meaning)
+        if meaning.usable:  # its values may say that it is not what it is called
+            return FoundHeader(at, best.names, meaning)
     return _by_values(cells, first_values, given)
 
 
@@ -147,6 +155,8 @@ def _by_values(
 ) -> FoundHeader | None:
     """As `find`, where no heading is usable."""
     header = _heading_above(cells, first)
+    if header is None:
+        header = _heading_above(cells, _first_among(cells))
     start = 0 if header is None else header + 1
     rows = cells[start:]
     width = max((len(row) for row in rows[:SAMPLE]), default=0)
@@ -162,6 +172,14 @@ def _by_values(
         for at in range(max(width, len(names)))
     ]
     return FoundHeader(header, tuple(own), meaning)
+
+
+def _first_among(cells: Sequence[Sequence[Cell]]) -> int:
+    """The first row in which a hash stands among words."""
+    for at, row in enumerate(cells[: HEADER_WITHIN + 1]):
+        if any(isinstance(cell, str) and hash_among(cell) is not None for cell in row):
+            return at
+    return len(cells)
 
 
 def has_headed_hashes(rows: Sequence[Row]) -> bool:

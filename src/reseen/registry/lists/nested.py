@@ -20,6 +20,7 @@ from reseen.registry.lists.columns import (
     HASHES,
     KNOWING,
     ListField,
+    field_called,
     plain_heading,
     spelled_as,
 )
@@ -322,7 +323,7 @@ def _of_object(
             left_out.update({OF_OTHERS: others} if others else {})
             continue
         for row in _rows(inner, {}, depth + 1, left_out):
-            if not _has_hash(row) and (known or _is_of_pictures(name)):
+            if not _has_hash(row) and (known or _is_of_pictures(name) or not _is_known_by(row)):
                 continue
             if plain_heading(name.rpartition(".")[2]) in _OF_FILES:
                 row = _as_a_file(row)
@@ -393,6 +394,14 @@ def _arrays(entry: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, l
 def _has_hash(row: JsonRow) -> bool:
     return any(
         cell is not None and spelled_as(name.rpartition(".")[2]) in HASHES
+        for name, cell in row.items()
+    )
+
+
+def _is_known_by(row: JsonRow) -> bool:
+    """Whether a row says anything by which a model could be known: labels and tags do not."""
+    return any(
+        cell is not None and (field_called(name) in KNOWING or _tells(cell))
         for name, cell in row.items()
     )
 

@@ -25,6 +25,7 @@ from reseen.registry.lists.looks import (
 )
 from reseen.registry.lists.not_removed import says_not_removed
 from reseen.registry.lists.table import HEADING, MAX_COLUMNS, NOT_REMOVED, Cell, ListTable, first_of
+from reseen.registry.lists.turned import is_turned, turned_table
 
 
 def table_of(
@@ -52,7 +53,8 @@ def _table(
     head = list(first_of(rows, HEADER_WITHIN + SAMPLE, lambda row: row[1]))
     found = find(_up_to_the_next(head), given)
     if found is None:
-        return None
+        turned = is_turned(head)
+        return turned_table(chain(head, rows), given, sheet, notes) if turned else None
     place = ", ".join(filter(None, (sheet, f"from row {above}" if above else "")))
     if found.position is None:
         notes += ("There is no header: columns are taken for what their values are.",)

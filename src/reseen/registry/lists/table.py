@@ -116,6 +116,13 @@ def too_long(row: int) -> ListError:
     )
 
 
+def too_wide(row: int) -> ListError:
+    """The error for a row beyond `MAX_COLUMNS`."""
+    return ListError(
+        f"row {row} has more than {MAX_COLUMNS} columns", remedy="Look for a wrong delimiter."
+    )
+
+
 def too_many_rows() -> ListError:
     """The error for a list beyond `MAX_ROWS`."""
     return ListError(

@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 from reseen.records import Digest, DigestKind
+from reseen.registry.lists.not_removed import is_of_another
 from reseen.registry.lists.table import MAX_CELL, Cell
 
 EARLIEST = date(2000, 1, 1)
@@ -148,6 +149,15 @@ _LEAST_IN_BASE64 = 20
 _LONGEST = 8_192
 """Characters of a cell in which hashes are looked for."""
 _LENGTHS = frozenset({8, 10, 12, 40, 64})
+_SHA256_AMONG = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9a-fA-F]{64})(?![0-9A-Za-z])")
+_LINKS_AMONG = re.compile(r"https?://[^\s<>(){}\[\]\"'|\\]+")
+_TICKET = re.compile(
+    r"https?://(?:[\w-]+\.)*(?:atlassian\.net|zendesk\.com|freshdesk\.com|linear\.app|trello\.com"
+    r"|asana\.com|slack\.com|discord\.com/channels|teams\.microsoft\.com)(?:[/:?#]|\Z)"
+    r"|https?://[^/\s]+/[^\s?#]*?(?:issues|pull|merge_requests|tickets?|browse|issue)/"
+    r"(?:[A-Z][A-Z0-9]{0,9}-)?[0-9]+(?:[./?#]|\Z)",
+    re.IGNORECASE,
+)
 
 
 def bare(text: str) -> str:
@@ -188,6 +198,33 @@ def hash_digits(text: str) -> int:
         return 0
     letters = sum(c.isalpha() for c in digits)
     return len(digits) if 0 < letters < len(digits) and not is_cut(text) else 0
+
+
+def hash_among(text: str) -> str | None:
+    """The one SHA-256 among the words of a text (a ticket, a message); None where there is none,
+    or where several stand and nobody says which is the file's. Of lines that tell of another thing
+    (a base model, a preview) none counts."""
+    if not 64 < len(text) <= MAX_CELL:
+        return None
+    found = {
+        word[1].lower()
+        for line in text.splitlines()
+        for word in _SHA256_AMONG.finditer(line)
+        if not is_of_another(line[max(0, word.start() - 60) : word.start()])
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def links_among(text: str) -> list[str]:
+    """The links among the words of a text, but for those to tickets and messages."""
+    found = [link.rstrip(".,;:!?'\"*`") for link in _LINKS_AMONG.findall(text[:MAX_CELL])]
+    return [link for link in dict.fromkeys(found) if not is_ticket(link)]
+
+
+def is_ticket(link: str) -> bool:
+    """Whether a link leads to a ticket, a task or a message, where a removal is talked about: that
+    is no model's page."""
+    return _TICKET.match(link) is not None
 
 
 def hyperlink_of(text: str) -> tuple[str, str] | None:
