@@ -49,7 +49,7 @@ _PART = re.compile(
 _LFS_SIZE = re.compile(r" \(\d[\d.]* ?[KMGT]?i?B\)\Z")
 _COMMENT = re.compile(r"\s*(?:#|//|;|--\s|%)")
 _RULE = re.compile(r"[\s=_+|.-]*\Z")
-_CERTUTIL = re.compile(r"([A-Z][A-Z0-9]{2,8}) hash of (?:file )?(.{1,4096}?):?", re.IGNORECASE)
+_CERTUTIL = re.compile(r"([A-Z][A-Z0-9]{2,8}) hash of (?:file )?", re.IGNORECASE)
 _WORD = re.compile(rf"(?<![0-9A-Za-z])(?:0x)?({_HASH})(?![0-9A-Za-z])")
 _HEADINGS = re.compile(r"\s*(?:Algorithm\s+)?Hash\s+Path\s*\Z", re.IGNORECASE)
 
@@ -146,8 +146,9 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
         if announced is not None and (digits := _spaced(line)):
             begun = True
             yield number, replace(announced, hash=digits)
-        elif found := _CERTUTIL.fullmatch(line):
-            before = LineParts(file_name=found[2], algorithm=found[1])
+        elif found := _CERTUTIL.match(line):
+            name = line[found.end() :].removesuffix(":")
+            before = LineParts(file_name=name, algorithm=found[1])
             set_aside[HEADING] += 1
         elif line.startswith("CertUtil: "):
             set_aside[HEADING] += 1

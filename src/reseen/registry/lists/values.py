@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 from reseen.records import Digest, DigestKind
 from reseen.registry.lists.not_removed import is_of_another
@@ -151,13 +152,16 @@ _LONGEST = 8_192
 _LENGTHS = frozenset({8, 10, 12, 40, 64})
 _SHA256_AMONG = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9a-fA-F]{64})(?![0-9A-Za-z])")
 _LINKS_AMONG = re.compile(r"https?://[^\s<>(){}\[\]\"'|\\]+")
-_TICKET = re.compile(
-    r"https?://(?:[\w-]+\.)*(?:atlassian\.net|zendesk\.com|freshdesk\.com|linear\.app|trello\.com"
-    r"|asana\.com|slack\.com|discord\.com/channels|teams\.microsoft\.com)(?:[/:?#]|\Z)"
-    r"|https?://[^/\s]+/[^\s?#]*?(?:issues|pull|merge_requests|tickets?|browse|issue)/"
-    r"(?:[A-Z][A-Z0-9]{0,9}-)?[0-9]+(?:[./?#]|\Z)",
-    re.IGNORECASE,
+_TRACKERS = (
+    *("atlassian.net", "zendesk.com", "freshdesk.com", "linear.app", "trello.com", "asana.com"),
+    *("slack.com", "teams.microsoft.com"),
 )
+"""Sites of tickets, tasks and messages alone."""
+_OF_TICKETS = frozenset(
+    {"issue", "issues", "pull", "merge_requests", "ticket", "tickets", "browse", "channels"}
+)
+"""What stands before a ticket's number in its address."""
+_TICKET = re.compile(r"(?:[A-Z][A-Z0-9]{0,9}-)?[0-9]{1,20}(?:\.json)?", re.IGNORECASE)
 
 
 def bare(text: str) -> str:
@@ -224,7 +228,16 @@ def links_among(text: str) -> list[str]:
 def is_ticket(link: str) -> bool:
     """Whether a link leads to a ticket, a task or a message, where a removal is talked about: that
     is no model's page."""
-    return _TICKET.match(link) is not None
+    head, mark, rest = link[:4_096].partition("://")
+    if not mark or head.lower() not in ("http", "https"):
+        return False
+    host, *steps = rest.split("?", 1)[0].split("#", 1)[0].split("/")
+    if any(host.lower() == site or host.lower().endswith(f".{site}") for site in _TRACKERS):
+        return True
+    return any(
+        step in _OF_TICKETS and _TICKET.fullmatch(number) is not None
+        for step, number in pairwise(steps)
+    )
 
 
 def hyperlink_of(text: str) -> tuple[str, str] | None:

@@ -12,25 +12,27 @@ from collections.abc import Callable, Iterable, Iterator
 from reseen.registry.lists.looks import Row
 from reseen.registry.lists.table import MAX_CELL, MAX_COLUMNS, Cell, LinkedText, too_wide
 
-_JIRA = re.compile(r"^[ \t]*\|\|[^|\n]+\|\|.*\|\|[ \t]*\r?$", re.MULTILINE)
-_MEDIA = re.compile(r"^[ \t]*\{\|", re.MULTILINE)
-_TUPLES = re.compile(r"\A\s*(?:--[^\n]*\n\s*)*\((?:'|\"|\d|NULL\b)[^\n]*\)[,;]?\s*(?:\n|\Z)")
 _CELL = re.compile(r"\[[^\[\]\n]*\]|\{\{[^{}\n]*\}\}|\{[a-z]+(?::[^{}\n]*)?\}|[^|\[\]{}]+|[\[\]{}]")
 """What stands between two bars, in pieces: bars in brackets part nothing."""
 _MARKS = re.compile(r"\{\{|\}\}|\{(?:color|noformat|code|quote)(?::[^{}\n]*)?\}")
 _LINK = re.compile(r"\[(?:([^\[\]|]*)\|)?(https?://[^\s\[\]|]+)(?:\|[^\[\]]*)?\]\Z")
-_MEDIA_LINK = re.compile(r"\[(https?://[^\s\[\]]+)(?:\s+([^\[\]]*))?\]\Z")
 _ATTRIBUTES = re.compile(r"\A\s*(?:[a-z-]+\s*=\s*\"[^\"\n]*\"\s*)+\|(?!\|)")
-_VALUE = re.compile(r"\s*(?:'((?:[^'\\]|''|\\.)*+)'|\"([^\"\n]*)\"|([^,'\"()]*))\s*(,|\))")
+_QUOTED = re.compile(r"'((?:[^'\\]|''|\\.)*+)'|\"([^\"\n]*+)\"|([^,'\"()]*+)")
+"""A value of SQL, without the blanks before it."""
 
 
 def reader_of(head: str) -> Callable[[Iterable[str]], Iterator[Row]] | None:
     """What reads the tables of a text that begins so; None for a text that has none of these."""
-    if _JIRA.search(head):
+    lines = [line.strip("\ufeff \t\r") for line in head.split("\n")]
+    if any(
+        line.startswith("||") and line.endswith("||") and line.count("||") > 2 for line in lines
+    ):
         return jira_rows
-    if _MEDIA.search(head):
+    if any(line.startswith("{|") for line in lines):
         return media_rows
-    return tuples if _TUPLES.match(head) else None
+    first = next((line for line in lines if line and not line.startswith("--")), "")
+    values = first[:1] == "(" and first.rstrip(" ,;").endswith(")")
+    return tuples if values and first[1:].lstrip()[:1] in ("'", '"', *"0123456789") else None
 
 
 def jira_rows(lines: Iterable[str]) -> Iterator[Row]:
@@ -100,10 +102,9 @@ def media_rows(lines: Iterable[str]) -> Iterator[Row]:
 def _media(cell: str) -> Cell:
     cell = _ATTRIBUTES.sub("", cell).strip(" \t'")
     cell = re.sub(r"</?(?:code|tt|nowiki|small|b|i)>", "", cell)
-    found = _MEDIA_LINK.match(cell)
-    if found is None:
-        return cell[:MAX_CELL]
-    return LinkedText(found[2] or found[1], found[1])
+    inner = cell[1:-1] if cell.startswith("[http") and cell.endswith("]") else ""
+    link, _, text = inner.partition(" ")
+    return LinkedText(text.strip() or link, link) if link else cell[:MAX_CELL]
 
 
 def tuples(lines: Iterable[str]) -> Iterator[Row]:
@@ -115,15 +116,24 @@ def tuples(lines: Iterable[str]) -> Iterator[Row]:
         while at >= 0:
             cells: list[Cell] = []
             at += 1
-            while (found := _VALUE.match(line, at)) is not None:
+            while (found := _QUOTED.match(line, _past_blanks(line, at))) is not None:
+                at = _past_blanks(line, found.end())
+                if line[at : at + 1] not in (",", ")"):
+                    break
                 if len(cells) >= MAX_COLUMNS:
                     raise too_wide(number)
-                said = next((each for each in found.groups()[:3] if each is not None), "")
+                said = next(each for each in found.groups() if each is not None)
                 said = said.replace("''", "'").replace("\\'", "'").strip()
                 cells.append(None if said.upper() == "NULL" else said[:MAX_CELL])
-                at = found.end()
-                if found[4] == ")":
+                at += 1
+                if line[at - 1] == ")":
                     break
             if cells:
                 yield number, cells
             at = line.find("(", at)
+
+
+def _past_blanks(line: str, at: int) -> int:
+    while line[at : at + 1] in (" ", "\t"):
+        at += 1
+    return at
