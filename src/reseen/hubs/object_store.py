@@ -33,6 +33,7 @@ from reseen.hubs.hub import (
     Usage,
     WantedRepositories,
 )
+from reseen.hubs.object_listing import bad_key, before, behind
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ HUB = "storage"
 _RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
 _CHUNK = 8 << 20
 """Bytes that are asked for at once of a whole object: they come within the client's 30 seconds."""
+_MOST_SPOILED = 50
+"""Pages of one listing before whose bad keys the folders are looked at: that takes requests."""
 _PAGE = 100
 """Keys that are handed on together. Of a bucket's pages it is a part: what came before a page that
 fails is handed on."""
@@ -149,32 +152,51 @@ class ObjectStore:
     ) -> AsyncIterator[FilesPage]:
         """Every object, a hundred at a time; nothing is held. It states no digest: what a store
         calls `ETag` is none of a file's. A problem for what is left out: things in a folder that
-        are no files, and keys that are no paths to the client, with those before each on the
-        same page (of a thousand at S3)."""
+        are no files, and keys that are no paths to the client, with those before each in the
+        same folder and on the same page (of a thousand at S3)."""
         if self._folder is not None:
             found = object_folder.listed(self._folder)
             while some := list(islice(found, _PAGE)):
                 files = tuple(artifact_at(*each) for each in some if not isinstance(each, str))
                 yield FilesPage(files, tuple(Problem(HUB, e) for e in some if isinstance(e, str)))
             return
-        behind: str | None = None
+        last, spoiled = "", 0
         while True:
             try:
-                pages = self._store.list(offset=behind, chunk_size=_PAGE)
+                pages = self._store.list(offset=last or None, chunk_size=_PAGE)
                 while page := await self._run(next, pages, None):
                     self._usage.requests += 1
                     yield FilesPage(
                         tuple(artifact_at(str(o["path"]), int(o["size"])) for o in page)
                     )
+                    last = str(page[-1]["path"])
                 return
             except Exception as e:  # noqa: BLE001 (each store has errors of its own)
-                bad = _bad_key(e)
-                after = None if bad is None else _behind(bad.removeprefix(self._prefix))
-                if after is None or (behind is not None and after.encode() <= behind.encode()):
+                key = (bad_key(e) or "").removeprefix(self._prefix)
+                after = behind(key)
+                if after is None or after.encode() <= last.encode():
                     raise _said(e) from None
-                behind = after
-            there = await self._there(behind)
-            yield FilesPage(there, (Problem(HUB, _NO_PATHS),))
+            spoiled += 1
+            if spoiled <= _MOST_SPOILED:
+                async for earlier in self._before(last, key):
+                    yield earlier
+            there = await self._there(after)
+            why = _NO_PATHS if spoiled <= _MOST_SPOILED else _NO_PATHS_OF_MANY
+            yield FilesPage(there, (Problem(HUB, why),))
+            last = after
+
+    async def _before(self, last: str, bad: str) -> AsyncIterator[FilesPage]:
+        """What stands before a key that is no path, in other folders than it."""
+        pages = before(self._store, last, bad, _PAGE)
+        while True:
+            try:
+                page = await self._run(next, pages, None)
+            except Exception as e:  # noqa: BLE001 (each store has errors of its own)
+                raise _said(e) from None
+            if page is None:
+                return
+            self._usage.requests += 1
+            yield FilesPage(tuple(artifact_at(*each) for each in page))
 
     async def _there(self, key: str) -> tuple[Artifact, ...]:
         """An object by its key, where there is one: a listing begins behind the key it is given."""
@@ -257,37 +279,12 @@ class ObjectStore:
 
 _NO_PATHS = (
     "keys with a control character, or with an empty step, a dot or two between slashes: left out, "
-    "with those before them on the same page"
+    "with those before them in the same folder on the same page"
 )
-
-
-def _bad_key(error: Exception) -> str | None:
-    """The key that is no path to the client, as it says it itself (object_store's `path::Error`):
-    first in one sentence, then once more, escaped. What an uploader puts into a key can make it
-    seem longer here, but not begin otherwise."""
-    _, found, rest = str(error).partition('Path "')
-    if not found:
-        return None
-    said = rest.rpartition("\n\nDebug source")[0] or rest
-    end = max(said.rfind('" contained'), said.rfind('": Encountered'), said.rfind('" Encountered'))
-    return said[:end] if end >= 0 else None
-
-
-def _behind(key: str) -> str | None:
-    """The first key behind all those that are no paths for the same reason; None: it has none."""
-    at = 0
-    steps = key.split("/")
-    for number, step in enumerate(steps):
-        is_last = number == len(steps) - 1
-        if not step and not is_last:
-            return f"{key[:at]}0"  # which follows the slash
-        if step in (".", ".."):
-            return f"{key[:at]}{step}{' ' if is_last else '0'}"
-        for place, letter in enumerate(step):
-            if letter < " " or letter == "\x7f":
-                return f"{key[:at]}{step[:place]}{' ' if letter < ' ' else chr(0x80)}"
-        at += len(step) + 1
-    return None
+_NO_PATHS_OF_MANY = (
+    "keys with a control character, or with an empty step, a dot or two between slashes, beyond "
+    "the first of many: left out, with those before them on the same page"
+)
 
 
 _OTHER_LENGTH = "the object has another length than is said of it"
