@@ -14,7 +14,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
+from time import process_time
 
 import ml_dtypes
 import numpy as np
@@ -23,17 +25,19 @@ from tests.match import bitsandbytes
 
 from benchmarks.adapters import Adapter, Shape, files_in, make, read, sampled, shapes, sketch
 from reseen.files.rounding import DOUBT, expected_error
-from reseen.files.tensors import TensorInfo
+from reseen.files.tensors import Listing, TensorInfo
 from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.signs import COLUMNS, ROWS, signs
 from reseen.fingerprints.sketch import Sketch, module_id
 from reseen.fingerprints.stored_rows import FOUR_BITS_DOUBT, INT8_DOUBT, StoredRows
 from reseen.fingerprints.weight_sketch import WeightSketch
 from reseen.match.calibration import Background
-from reseen.match.checkpoint_parts import inside_checkpoint
+from reseen.match.checkpoint_parts import inside_checkpoint, may_hold
 from reseen.match.checkpoints import Difference, KnownBase, between, difference, which_base
 from reseen.match.registry_parts import KnownSketch
+from reseen.records import Container
 from reseen.updates.four_bits import FourBits
+from reseen.updates.whole_weights import plan_weights
 
 Floats = NDArray[np.float32]
 Weights = Callable[[Shape], Floats]
@@ -270,6 +274,49 @@ def trained_rows(folders: Sequence[Path]) -> list[str]:
     return lines
 
 
+def seconds() -> list[str]:
+    """What a checkpoint costs a scan's processor: its header, and judging it from what is kept."""
+    at, tensors = 0, []
+    for shape in shapes("sdxl", attention_only=False):
+        name = shape.name.removeprefix("unet.")
+        for end, sides in (("weight", (shape.out, shape.columns)), ("bias", (shape.out,))):
+            length = 2 * prod(sides)
+            full = f"model.diffusion_model.{name}.{end}"
+            tensors.append(TensorInfo(full, "F16", sides, at, length))
+            at += length
+    header = Listing(Container.SAFETENSORS, tuple(tensors))
+    plan_weights(header)  # the tables are built once
+    lines = [
+        f"a header of {len(tensors):,} tensors: {timed(lambda: plan_weights(header), 5):.3f} s"
+    ]
+    weights, read = base_of(1), MODULES[:64]
+    base = KnownBase("base", sketched(weights, MODULES, "F16"))
+    person = make("sd1", 1, modules=MODULES)
+    mine = known("r", sketch(person))
+    others = [known(f"d{n}", sampled("sd1", 1_000 + n, rank=8)) for n in range(511)]
+    for what, of in (("nothing", weights), ("a removal", plus(weights, person, 1.0))):
+        found = less(sketched(tuned(of, 1, 1e-3), read, "F16"), base)
+
+        def judged(found: Difference = found) -> object:
+            return inside_checkpoint(found, [mine, *others], Background(()))
+
+        lines.append(f"judged by 512 removals, {what} inside: {timed(judged, 3):.3f} s")
+
+        def asked(found: Difference = found) -> object:
+            return may_hold(found, [mine])
+
+        lines.append(f"asked for one: {timed(asked, 50):.5f} s")
+    return lines
+
+
+def timed(work: Callable[[], object], times: int) -> float:
+    """Seconds of one core."""
+    began = process_time()
+    for _ in range(times):
+        work()
+    return (process_time() - began) / times
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path)
@@ -277,7 +324,11 @@ def main() -> None:
     parser.add_argument("--layers", type=int)
     parser.add_argument("--formats", nargs="+", choices=FORMATS, help="the first table, of these")
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--seconds", action="store_true", help="what they cost a scan's processor")
     given = parser.parse_args()
+    if given.seconds:
+        print(*seconds(), sep="\n")
+        return
     if given.layers is not None:
         ids = np.array([module_id(shape.name) for shape in MODULES], np.uint32)
         chosen = ModuleOrder(b"k" * 32).sorted(ids)[: given.layers]
