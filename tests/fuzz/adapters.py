@@ -120,6 +120,14 @@ _FORMS: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = (
         *(("b1.weight", ("o", "r")), ("b2.weight", ("r", "i"))),
     ),
     (("vera_lambda_b", ("o",)), ("vera_lambda_d", ("r",))),
+    (
+        *(("vera_lambda_b", ("o",)), ("vera_lambda_d", ("r",))),
+        *(("vera_A", ("r", "i")), ("vera_B", ("o", "r"))),
+    ),
+    (
+        *(("lora_B.weight", ("o", "r")), ("lora_B.weight_scale", ("o", "1"))),
+        *(("lora_A.weight", ("r", "i")), ("lora_A.weight_scale", ("128", "4"))),
+    ),
     (("fourierft_spectrum", ("o",)),),
     (
         ("processor.to_q_lora.up.weight", ("o", "r")),
@@ -227,6 +235,7 @@ def _dims(rng: Random) -> dict[str, int]:
         "4": 4,
         "6": 6,
         "16": 16,
+        "128": 128,
         "256": 256,
         "j": len(_STATES[0]),
     }
@@ -270,6 +279,8 @@ _STATES = [
     text.encode().ljust(80)
     for text in (
         '{"format": "float8_e4m3fn"}',
+        '{"format": "int8_tensorwise", "convrot": true, "convrot_groupsize": 4}',
+        '{"format": "int8_tensorwise", "convrot": true, "convrot_groupsize": -4e9}',
         '{"format": "convrot_w4a4", "blocksize": 64, "shape": [8, 4]}',
         '{"blocksize": 64, "nested_blocksize": 256, "nested_offset": 0.5}',
         '{"blocksize": 1e400, "nested_offset": "x", "shape": 7}',
@@ -283,6 +294,9 @@ def _tensor(rng: Random, letters: tuple[str, ...], dims: Mapping[str, int], odd:
     shape = tuple(dims[letter] for letter in letters)
     if letters == ("j",) and not chance.chance(rng, 6):
         return T("U8", shape, rng.choice(_STATES))
+    if letters == ("128", "4"):
+        dtype = rng.choice(("U8", "F8_E8M0", "F32"))
+        return T(dtype, shape, _values(rng, dtype, prod(shape)))
     if letters in (("h", "1"), ("n",), ("16",)) and not chance.chance(rng, 4):
         return T("U8", shape, rng.randbytes(prod(shape)))
     if odd and chance.chance(rng, odd):
@@ -386,7 +400,7 @@ def _patterns(rng: Random) -> object:
 
 def _fields(rng: Random) -> dict[str, object]:
     found: dict[str, object] = {}
-    for name in ("r", "lora_alpha", "alpha", "init_r"):
+    for name in ("r", "lora_alpha", "alpha", "init_r", "projection_prng_key"):
         if chance.chance(rng, 1.5):
             found[name] = _plain(rng)
     for name in ("alpha_pattern", "rank_pattern"):
