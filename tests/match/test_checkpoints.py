@@ -36,6 +36,7 @@ from reseen.match.checkpoints import (
     between,
 )
 from reseen.match.registry_parts import KnownSketch
+from reseen.observed.merge_parts import blocks_of
 
 KEY = b"k" * 32
 FORMATS = (
@@ -179,6 +180,10 @@ def test_two_in_one_checkpoint_are_both_found_and_one_unknown_beside_makes_a_lea
     found = {each.removal: each for each in said(told, known, one, two)}
     assert {id: each.is_sure for id, each in found.items()} == {"rm-1": True, "rm-2": True}
     assert found["rm-1"].strength == pytest.approx(0.6, abs=0.02)
+    drawn = blocks_of(found["rm-1"].evidence.figures)  # of each block, and as it was kept
+    assert len(drawn) > 4
+    assert all(block.weight == pytest.approx(0.6, abs=0.1) for block in drawn)
+    assert found["rm-1"].in_blocks.explained == pytest.approx(1, abs=0.1)
     (alone,) = said(told, known, one)
     assert (alone.is_sure, alone.doubt) == (False, MORE)
     assert told.difference is not None

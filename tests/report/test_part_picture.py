@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from html import unescape
 
 import pytest
 from hypothesis import given, settings
@@ -77,7 +78,7 @@ def test_a_removal_in_a_checkpoint_has_its_blocks_without_decoys() -> None:
     blocks = FIRST.figures["blocks"]
     found = picture([PartInFile("rm-1", {"cosine": 0.9, "strength": 1.0, "blocks": blocks})])
     assert found is not None
-    assert (len(found.rows), found.margins) == (3, ())
+    assert (len(found.rows), found.margins, found.beside_base) == (3, (), True)
 
 
 numbers = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True))
@@ -115,7 +116,7 @@ def test_a_report_shows_what_is_inside_and_says_it_in_numbers() -> None:
     assert "What is inside merges and checkpoints" in page
     assert page.count('<figure class="inside">') == 1  # two removals in one file
     assert "1 more removed model in one file" in page
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page))
+    text = re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", page)))
     assert "0.60 ± 0.05" in text
     assert "0.03 ± 0.05, not told" in text
     assert "All parts together explain 84% of the file's numbers" in text

@@ -215,9 +215,11 @@ def merge(
     *,
     name: str = "unet: down_blocks.0.attentions.0",
     in_blocks: bool = True,
+    beside_base: bool = False,
 ) -> tuple[Made, str]:
     """A file that has two removals inside, and the second's id. `name`: of its first block;
-    `in_blocks`: strengths were kept block by block."""
+    `in_blocks`: strengths were kept block by block; `beside_base`: it is a checkpoint, and they are
+    copies of what was added to its base."""
     from tests.match.updates import CAST, sketch
 
     first, second = (removal(service, number) for number in (31, 32))
@@ -229,6 +231,8 @@ def merge(
         ]
         kept = {"blocks": rows, "explained": 0.84} if in_blocks else {}
         told = {"by": "columns", "p_value": 2e-12, "decoys": 212, "modules": 128}
+        if beside_base:
+            told, figures = {"cosine": 0.97, "p_value": 2e-12}, {"strength": 0.6}
         why = "Inside a merge: 97% of its columns are there."
         return Evidence(Rung.COMPONENT, evidence.PART, "ab", why, told | figures | kept)
 

@@ -161,6 +161,18 @@ def test_what_is_inside_is_said_in_every_language(
     assert sentence in re.sub(r"\s+", " ", page.text)
 
 
+def test_a_removal_inside_a_checkpoint_is_drawn_without_decoys(
+    visit: Visit, service: Service
+) -> None:
+    it, _ = merge(service, beside_base=True)
+    text = visit(Role.READER).get(f"/cases/{it.case}").text
+    said_ = words(text)
+    assert "That it is inside: what is there agrees with it further than chance goes." in said_
+    assert "explain 84% of that; the rest may be other models" in said_
+    assert "0.60 ± 0.05" in said_
+    assert "Above the decoys" not in text
+
+
 def test_parts_that_were_found_before_blocks_were_kept_have_their_margin(
     visit: Visit, service: Service
 ) -> None:

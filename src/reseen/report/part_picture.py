@@ -70,6 +70,8 @@ class PartPicture:
     """How much of the file's numbers all parts explain."""
     not_drawn: int
     """Parts whose margin is not."""
+    beside_base: bool
+    """Of a checkpoint: what is said is of what was added to its base."""
 
     @property
     def used(self) -> int:
@@ -114,6 +116,7 @@ def picture(parts: Sequence[PartInFile]) -> PartPicture | None:
         parts=len(parts),
         explained=float(explained) if isinstance(explained, int | float) else None,
         not_drawn=max(len(lines) - MOST_LINES, 0),
+        beside_base="strength" in mine.figures,
     )
     return made if made.rows or made.margins else None
 
