@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -150,10 +151,13 @@ def _said(run: Run) -> str:
             f"most a share of {most:.1e}, as far as pairs of one file are independent."
         )
     most = results.at_most_accused(whole.above, whole.pairs)
-    said.append(
-        f"The bar that the other half sets is a score of {run.bar:.3g}; {whole.above:,} pairs came "
-        f"above it (at most {most:.1e})."
-    )
+    bar = f"The bar that the other half sets is a score of {run.bar:.3g}"
+    if math.isinf(run.bar):
+        bar = (
+            "On the other half no removal was named that was not in the file: whoever is named is "
+        )
+        bar += "above the bar"
+    said.append(f"{bar}; {whole.above:,} pairs came above it (at most {most:.1e}).")
     return " ".join(said)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import parts
-from benchmarks.adapters import Adapter, make, recipe_of, renamed, shapes
+from benchmarks.adapters import Adapter, Factors, make, recipe_of, renamed, shapes
 from benchmarks.edits import Case, File, NotMade, edits, has, original, write
 from benchmarks.recognition.method import Task
 
@@ -232,9 +232,21 @@ class Half:
             init=None if recipe.init is None else recipe.init + apart,
             family=None if recipe.family is None else recipe.family + apart,
         )
-        return make(
+        made = make(
             ARCHITECTURE, self._seed + number, rank=RANK, recipe=recipe, modules=self._modules
         )
+        return made if recipe.family is None else _balanced(made)
+
+
+def _balanced(adapter: Adapter) -> Adapter:
+    """The same updates, each rank of the down factors as long as the first: what a family shares
+    is made as a product, and a sum of factors would be of that rank's down factor alone."""
+    layers = {}
+    for name, f in adapter.layers.items():
+        lengths = np.linalg.norm(f.down, axis=1)
+        by = (lengths[0] / np.maximum(lengths, 1e-30)).astype(np.float32)
+        layers[name] = Factors(f.up / by, f.down * by[:, None], f.alpha)
+    return renamed(adapter, layers)
 
 
 def numbers(size: Size, half: str) -> Iterator[tuple[str, int]]:
