@@ -23,7 +23,7 @@ import shlex
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -95,15 +95,18 @@ def _program(command: str, task: Task) -> Iterator[Asked]:
         )
     except OSError as e:
         raise MethodFailed(f"{words[0]}: {e}") from e
-    with running:
-        try:
-            assert running.stdin is not None
-            assert running.stdout is not None
-            if _line(running, running.stdout) != "ready":
-                raise MethodFailed(f'{words[0]}: its first line is not "ready"')
-            yield _asker(running, running.stdin, running.stdout)
-        finally:
-            running.kill()
+    assert running.stdin is not None
+    assert running.stdout is not None
+    try:
+        if _line(running, running.stdout) != "ready":
+            raise MethodFailed(f'{words[0]}: its first line is not "ready"')
+        yield _asker(running, running.stdin, running.stdout)
+    finally:
+        running.kill()
+        with suppress(OSError):  # what it never read
+            running.stdin.close()
+        running.stdout.close()
+        running.wait()
 
 
 def _asker(running: subprocess.Popen[bytes], given: IO[bytes], told: IO[bytes]) -> Asked:
