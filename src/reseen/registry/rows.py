@@ -43,6 +43,7 @@ from reseen.registry.lists.values import (
     hash_digits,
     hyperlink_of,
     id_of,
+    is_hash_name,
     is_ticket,
     kind_called,
     links_among,
@@ -347,6 +348,7 @@ class _Drafter:
         self._digests = [(at[f], kind) for f, kind in DIGEST_FIELDS.items() if f in at]
         self._name, self._link = at.get(ListField.NAME), at.get(ListField.LINK)
         self._algorithm = at.get(ListField.ALGORITHM) if ListField.HASH in at else None
+        self._kind = at.get(ListField.KIND) if ListField.HASH in at else None
         self._among = meaning.among
         plain = {*DIGEST_FIELDS, ListField.NAME, ListField.LINK, ListField.ALGORITHM}
         self._others = bool(at.keys() - plain)
@@ -541,6 +543,10 @@ class _Drafter:
         if kind is None and self._algorithm is not None:
             called = text_of(cells[self._algorithm])
             if called is not None:
+                kind = kind_called(called)
+        elif kind is None and self._kind is not None:
+            called = text_of(cells[self._kind])
+            if called is not None and is_hash_name(called):  # "type" may be of the hash
                 kind = kind_called(called)
         if isinstance(cell, str) and len(cell) > _LONGER_THAN_ONE:
             named = named_digests(cell)

@@ -178,3 +178,25 @@ def test_a_column_of_links_that_holds_a_base_models_hash_is_said_to_be_none(
     rows = [f"x,{OTHERS[0]}" for _ in range(4)]
     with pytest.raises(ListError, match="no column is recognised"):
         read(tmp_path, "\n".join(["name,link", *rows]))
+
+
+@pytest.mark.parametrize("key", ["uploads", "users", "accounts", "reports", "creators"])
+def test_models_under_people_and_cases_are_read(tmp_path: Path, key: str) -> None:
+    models = [{"name": "x", "sha256": each} for each in MODELS[:2]]
+    text = json.dumps({"page": 1, key: [{"account": "y", "models": models}]})
+    assert digests(read(tmp_path, text)) == {*MODELS[:2]}
+    text = json.dumps({"user": {"id": 5}, key: models})
+    assert digests(read(tmp_path, text)) == {*MODELS[:2]}
+
+
+def test_a_type_that_is_a_hashs_name_says_which_hash_it_is(tmp_path: Path) -> None:
+    rows = [f"x,SHA256,{MODELS[0]}", f"x,SHA1,{sha1(b'x').hexdigest()}"]
+    listed = read(tmp_path, "\n".join(["name,type,hash", *rows]))
+    assert digests(listed) == {MODELS[0]}
+    assert [refusal.row for _, refusal in listed.refusals] == [3]
+
+
+def test_a_row_of_base_models_in_a_table_on_its_side_is_taken_for_nothing(tmp_path: Path) -> None:
+    rows = ["Name,x,y", f"Base model SHA256,{OTHERS[0]},{OTHERS[1]}"]
+    listed = read(tmp_path, "\n".join([*rows, f"SHA256,{MODELS[0]},{MODELS[1]}"]))
+    assert digests(listed) == {*MODELS[:2]}

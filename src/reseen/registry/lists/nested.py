@@ -25,7 +25,7 @@ from reseen.registry.lists.columns import (
     spelled_as,
 )
 from reseen.registry.lists.looks import look_of
-from reseen.registry.lists.not_removed import is_of_another, says_not_removed
+from reseen.registry.lists.not_removed import is_of_other_files, says_not_removed
 from reseen.registry.lists.table import UNREADABLE, Cell, as_cell
 from reseen.registry.lists.values import hash_digits
 
@@ -318,7 +318,7 @@ def _of_object(
     for name, inner in arrays:
         if known and plain_heading(name).startswith("civitai"):
             continue  # what a site answered of the same file
-        if is_of_another(name) or (not alone and _is_beside(name, known=known)):
+        if is_of_other_files(name) or (not alone and _is_beside(name, known=known)):
             others = sum(map(_has_hash, _rows(inner, {}, depth + 1, Counter())))
             left_out.update({OF_OTHERS: others} if others else {})
             continue

@@ -90,7 +90,7 @@ _OTHER_KINDS = frozenset(
 _NO_MODEL_NAMES = re.compile(
     r"\.(?:png|jpe?g|webp|gif|bmp|tiff?|svg|avif|heic|mp4|webm|mov|mkv|avi|mp3|wav|flac|ogg"
     r"|md|txt|rst|pdf|html?|css|jsonl?|ya?ml|toml|ini|cfg|xml|csv|tsv|log|py|ipynb|js|ts"
-    r"|gitattributes|gitignore)\Z"
+    r"|info|gitattributes|gitignore)\Z"
     r"|(?:\A|/)(?:readme|licen[cs]e|notice|changelog|makefile|dockerfile)\Z",
     re.IGNORECASE,
 )
@@ -114,6 +114,22 @@ _STANDING = frozenset(
 _LONGEST = max(each.count(" ") + 1 for each in _STANDING)
 _GONE = frozenset({"again", "later", "down", "then"})
 """Words behind which a status says that it did not stay so ("restored, then removed")."""
+
+
+_PEOPLE = (
+    *("user", "owner", "author", "account", "email", "ip", "ticket", "issue", "case", "report"),
+    *("evidence", "upload", "creator", "poster", "profil", "autor", "cuenta", "usuario", "auteur"),
+    *("compte", "utilisateur", "konto", "nutzer", "benutzer", "urheber", "melder", "beleg"),
+    *("hochlade", "createur", "creador", "perfil"),
+)
+"""How those of these words begin that tell of people and cases: under them lists keep the models
+of each ({"uploads": [...]})."""
+
+
+def is_of_other_files(key: str) -> bool:
+    """Whether an array's name tells of other files than the model's (previews, a base model)."""
+    words = [word.casefold() for word in _WORDS.findall(key[:200])]
+    return is_of_another(key) and not any(word.startswith(_PEOPLE) for word in words)
 
 
 def is_of_another(heading: str) -> bool:

@@ -52,9 +52,13 @@ def _table(
     `not_removed`: the title above it says that its models were not removed."""
     head = list(first_of(rows, HEADER_WITHIN + SAMPLE, lambda row: row[1]))
     found = find(_up_to_the_next(head), given)
+    at = None if found is None else found.position
+    names = () if at is None else names_of(head[at][1])
+    usual = [name for name in names if spelled_as(name) is not None]
+    if len(usual) < 2 and is_turned(head):
+        return turned_table(chain(head, rows), given, sheet, notes)
     if found is None:
-        turned = is_turned(head)
-        return turned_table(chain(head, rows), given, sheet, notes) if turned else None
+        return None
     place = ", ".join(filter(None, (sheet, f"from row {above}" if above else "")))
     if found.position is None:
         notes += ("There is no header: columns are taken for what their values are.",)

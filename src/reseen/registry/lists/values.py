@@ -356,6 +356,11 @@ def named_digests(cell: Cell) -> dict[DigestKind, Digest] | None:
     return found or None
 
 
+def is_hash_name(name: str) -> bool:
+    """Whether a text is the name of a hash and nothing else ("SHA-256")."""
+    return _plain(name) in _BY_PREFIX or _plain(name) in _OTHERS
+
+
 def kind_called(name: str) -> DigestKind | None:
     """The kind of hash that an algorithm's name stands for; None for one that says nothing of it.
     Raises RefusedValue for one that Reseen does not compare."""
