@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,12 @@ from reseen.errors import HubAuth
 from reseen.files import system_limits, thread_time
 from reseen.files.source import Range
 from reseen.fingerprints.sketch import Sketch
+from reseen.fingerprints.whole import fingerprint
 from reseen.hubs.hub import Revision
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed import sightings
 from reseen.observed.readings import read_so_far
-from reseen.records import Confirmed, Rung
+from reseen.records import Confirmed, RemovedFile, Rung
 from reseen.scan import screen
 from reseen.scan.budget import SPENT, Allowance
 from reseen.scan.context import reading
@@ -276,6 +278,35 @@ def test_the_configuration_beside_a_file_scales_its_updates(store: Store) -> Non
         assert one.matches[0].evidence[0].figures["scale"] == pytest.approx(3, rel=0.01)
     without = go(FakeHub({"adapter.bin": CAST}), known(store)).seen[0]
     assert without.matches[0].evidence[0].figures["scale"] == pytest.approx(1, rel=0.01)
+
+
+def spectra(kind: str) -> bytes:
+    """FourierFT, which is read only where its configuration says that it began from nothing."""
+    rng = np.random.default_rng(4)
+    attention = "base_model.model.down_blocks.0.attentions.{}.transformer_blocks.0.attn1.to_{}"
+    tensors = []
+    for number in range(6):
+        name = attention.format(number // 3, "qkv"[number % 3])
+        data = rng.standard_normal(600).astype(kind).tobytes()
+        dtype = {"<f4": "F32", "<f2": "F16"}[kind]
+        tensors.append(made.Tensor(f"{name}.fourierft_spectrum", dtype, (600,), data))
+    return made.safetensors(tensors)
+
+
+@pytest.mark.parametrize("begins", [True, False, None])
+def test_the_configuration_beside_a_file_says_how_its_training_began(
+    store: Store, tmp_path: Path, begins: bool | None
+) -> None:
+    (tmp_path / "adapter_config.json").write_bytes(b'{"init_weights": true}')
+    path = tmp_path / "adapter_model.safetensors"
+    path.write_bytes(spectra("<f4"))
+    removed = fingerprint(path)
+    remove(store, RemovedFile(removed.digests, removed.size, sketch=removed.sketch))
+    files = {"x/a.safetensors": spectra("<f2")}
+    if begins is not None:
+        files["x/adapter_config.json"] = json.dumps({"init_weights": begins}).encode()
+    found = [one for one in go(FakeHub(files), known(store)).seen if one.matches]
+    assert len(found) == (begins is True)
 
 
 def test_a_gate_before_a_file_that_nobody_claims_is_counted(store: Store) -> None:

@@ -382,8 +382,11 @@ async def _screen(
 async def _config(
     hub: Hub, artifact: Artifact, inside: Inside, budget: Budget
 ) -> PeftConfig | None:
-    """What scales a file's updates, where the file leaves that to another beside it."""
-    if inside.listing is None or (await asyncio.to_thread(plan, inside.listing)).scale_known:
+    """What stands beside the file, where it may change what is read of it."""
+    if inside.listing is None:
+        return None
+    made = await asyncio.to_thread(plan, inside.listing)
+    if not made.asks_for_config:
         return None
     from reseen.scan.screen import config_beside
 

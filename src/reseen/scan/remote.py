@@ -98,10 +98,10 @@ def weights_of(
 
 
 async def _planned(hub: Hub, artifact: Artifact) -> tuple[Listing, Plan]:
-    """By the header, and by the configuration beside the file where the scale stands there."""
+    """By the header, and by the configuration beside the file where that may change it."""
     listing = await drive(hub, artifact, read_listing(artifact.size or 0))
     made = plan(listing)
-    if made.modules and not made.scale_known:
+    if made.asks_for_config:
         config = await config_beside(hub, artifact, None)
         made = made if config is None else plan(listing, config)
     return listing, made

@@ -70,7 +70,7 @@ async def screen(
         )
     clock = time_for(artifact.size or 0)
     made = await asyncio.to_thread(clock.run, plan, inside.listing)
-    if made.modules and not made.scale_known:
+    if made.asks_for_config:
         config = await config_beside(hub, artifact, budget)
         if config is not None:
             made = await asyncio.to_thread(clock.run, plan, inside.listing, config)

@@ -73,6 +73,10 @@ FEWEST_VALUES = 256
 have 32 of them reach a mean cosine of 0.5 now and then; with these it would be eight sigma."""
 
 
+_BEGUN = frozenset(("oft", "boft", "ia3", "hra", "vera", "fourierft"))
+"""Algorithms of PEFT of which the configuration says how training began."""
+
+
 @dataclass(frozen=True, slots=True)
 class NotRead:
     """Tensors that are not part of any update here, and why."""
@@ -114,6 +118,16 @@ class Plan:
     readings: tuple[Reading, ...] = ()
     embeddings: tuple[TensorInfo, ...] = ()
     """Tensors whose rows are embeddings of textual inversion: compared as rows, no modules."""
+
+    @property
+    def asks_for_config(self) -> bool:
+        """Whether a configuration beside the file may change what is read of it: the scale, or how
+        training began, or what VeRA's projections are drawn from."""
+        return (
+            not self.scale_known
+            or any(module.algorithm in _BEGUN for module in self.modules)
+            or any(left.reason == BEGINS_DRAWN for left in self.not_read)
+        )
 
     def layers(self) -> Iterator[tuple[ModulePlan, ...]]:
         """Modules that share their tensors together, so that each tensor is read once; those of
