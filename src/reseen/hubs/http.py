@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import itertools
 import logging
 import re
 import time
@@ -53,6 +54,8 @@ ASKED_SIMPLER = 3
 """The attempt at which a simpler question is asked, where there is one."""
 AT_FIRST = 3
 """Attempts to reach a hub that never answered: its address may be wrong."""
+PER_CLIENT = 16
+"""Connections of one client: it goes through all of them at each request, and again at its end."""
 DRAINED = 64 << 10
 """Bytes of a refusal or redirect read to keep its connection."""
 
@@ -146,6 +149,7 @@ class Http:
         for name in ("httpx2", "httpcore2"):  # they would log every URL
             logging.getLogger(name).setLevel(logging.WARNING)
         self._base = httpx2.URL(endpoint)
+        self._root, self._origin = str(self._base).rstrip("/"), origin(self._base)
         self._endpoint = endpoint
         """As it was given, for messages."""
         self._said_of_address = said_of_address(options.said_by, options.address_in)
@@ -164,18 +168,9 @@ class Http:
         """The hub has answered something, ever."""
         self._clock = options.clock
         self._sleep = options.sleep
-        self._client = httpx2.AsyncClient(
-            transport=options.transport,
-            timeout=httpx2.Timeout(30.0, connect=10.0, pool=None),
-            limits=httpx2.Limits(
-                max_connections=options.connections,
-                max_keepalive_connections=options.connections,
-                keepalive_expiry=30.0,
-            ),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            follow_redirects=False,
-            headers={"User-Agent": _user_agent(options.contact)},
-        )
+        count = -(-options.connections // PER_CLIENT)
+        self._clients = [_client(options, options.connections // count) for _ in range(count)]
+        self._turns = itertools.cycle(self._clients)
 
     @property
     def access(self) -> bytes | None:
@@ -188,7 +183,8 @@ class Http:
         return hashlib.sha256(f"reseen access {who}".encode()).digest()[:16]
 
     async def close(self) -> None:
-        await self._client.aclose()
+        for client in self._clients:
+            await client.aclose()
         await self._quota.close()
 
     async def json(
@@ -455,7 +451,8 @@ class Http:
         ours = f"Bearer {self._token}" if self._token else None
         authorization = headers.get(AUTHORIZATION) or ours
         plain = {name: value for name, value in headers.items() if name != AUTHORIZATION}
-        request = self._client.build_request(method, url, headers=plain, content=body)
+        client = next(self._turns)
+        request = client.build_request(method, url, headers=plain, content=body)
         if trusted and authorization and may_carry_token(self._base):
             request.headers[AUTHORIZATION] = authorization
         slot = await self._quota.enter(self._kind(url)) if own else None
@@ -470,7 +467,7 @@ class Http:
                         limit.reschedule(asyncio.get_running_loop().time() + LEAST_TIME)
 
                 request.extensions["trace"] = trace
-                response = await self._client.send(request, stream=True, auth=None)
+                response = await client.send(request, stream=True, auth=None)
                 self._answers = True
             if slot:
                 slot.answered(response.status_code, response.headers)
@@ -491,7 +488,7 @@ class Http:
         return _Again(HubBusy(problem, remedy=remedy))
 
     def _is_own(self, url: httpx2.URL) -> bool:
-        return origin(url) == origin(self._base)
+        return origin(url) == self._origin
 
     def _failure(self, response: httpx2.Response, own: bool) -> Exception:
         """What an answer that is no success means."""
@@ -518,6 +515,17 @@ class Http:
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]], attempts: int | None = None) -> T:
         """Try again while there is hope and patience; then raise what the last failure means."""
+        failed: list[_Again] = []
+        try:
+            return await attempt()  # most answers come so, and need nothing of what follows
+        except _Again as again:
+            failed.append(again)
+
+        async def next_attempt() -> T:
+            if failed:
+                raise failed.pop()
+            return await attempt()
+
         failed_at: float | None = None
         usual = min(self._attempts, attempts or self._attempts)
 
@@ -542,14 +550,14 @@ class Http:
             reraise=True,
         )
         try:
-            return await retrying(attempt)
+            return await retrying(next_attempt)
         except _Again as again:
             raise again.final from None
 
     def _url(self, path: str) -> httpx2.URL:
         """The endpoint's URL for a path that is quoted already."""
         try:
-            return httpx2.URL(f"{str(self._base).rstrip('/')}{path}")
+            return httpx2.URL(f"{self._root}{path}")
         except httpx2.InvalidURL:
             raise HubMissing("no hub has a path like this") from None
 
@@ -568,6 +576,21 @@ def authorization_of(given: str | None) -> str | None:
     if ":" in given:
         return f"Basic {base64.b64encode(given.encode()).decode()}"
     return f"Bearer {given}"
+
+
+def _client(options: ClientOptions, connections: int) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        transport=options.transport,
+        timeout=httpx2.Timeout(30.0, connect=10.0, pool=None),
+        limits=httpx2.Limits(
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=30.0,
+        ),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=False,
+        headers={"User-Agent": _user_agent(options.contact)},
+    )
 
 
 def _user_agent(contact: str) -> str:
