@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test packages check lint types bench bench-detection bench-recognition bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-sweep bench-quota bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
+.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test packages check lint types bench bench-detection bench-recognition bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-sweep bench-quota bench-quota-plans bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -107,6 +107,11 @@ bench-sweep: $(VENV)/.dev
 bench-quota: $(VENV)/.dev packages
 	@for on in sqlite postgresql; do for kill in 0 2; do \
 		$(BIN)/python -m benchmarks.shared_quota --on $$on --kill $$kill || exit; done; done
+
+# Until 50, 90 and 99 % of the sightings at a hub of 1,000,000 repositories, by the plan of quota. Hours, and
+# 3 GB of memory.
+bench-quota-plans: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.quota_plans
 
 # The gate under load, each figure with its aim.
 bench-gate: $(VENV)/.dev

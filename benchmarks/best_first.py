@@ -110,8 +110,11 @@ class MemoryHub:
     """A `Hub` that answers from a population and counts."""
 
     def __init__(self, made: Population) -> None:
-        self._listed = [_listed(place) for place in made.places]
+        self._made = made.places
         self._places = {place.id: place for place in made.places}
+        self._of: defaultdict[str, list[Place]] = defaultdict(list)
+        for place in made.places:
+            self._of[place.account].append(place)
         self.usage = Usage()
         self.abilities = Abilities(
             *(True, True, True, True, True),
@@ -127,11 +130,10 @@ class MemoryHub:
     ) -> RepositoryPage:
         self.usage.requests += 1
         start = int(cursor or 0)
-        some = self._listed
-        if wanted.author is not None:
-            some = [each for each in some if each.author == wanted.author]
+        some = self._made if wanted.author is None else self._of[wanted.author]
         end = start + PAGE
-        return RepositoryPage(tuple(some[start:end]), str(end) if end < len(some) else None)
+        page = tuple(_listed(place) for place in some[start:end])
+        return RepositoryPage(page, str(end) if end < len(some) else None)
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         self.usage.requests += 1
@@ -207,9 +209,14 @@ def fill(store: Store, removed: Sequence[RemovedModel], dates: bool) -> None:
         removals_made.insert(connection, KEYRING, new)
 
 
-def walked(made: Population, store: Store, whole: bool = False) -> list[int]:
+def walked(
+    made: Population,
+    store: Store,
+    whole: bool = False,
+    tell: Callable[[list[int]], None] | None = None,
+) -> list[int]:
     """Requests made when each sighting was stored, in order; until 99 % of them are, or to the
-    end."""
+    end. `tell`: is told what there is at each."""
     found_at: list[int] = []
     enough = made.sightings if whole else ceil(made.sightings * SHARES[-1])
 
@@ -219,6 +226,8 @@ def walked(made: Population, store: Store, whole: bool = False) -> list[int]:
 
         def found(_: Sighting) -> None:
             found_at.append(hub.usage.requests)
+            if tell is not None:
+                tell(found_at)
             if len(found_at) >= enough and not whole:
                 stop.set()
 

@@ -147,9 +147,19 @@ class Population:
         return sum(place.copies for place in self.places)
 
 
-def population(kind: Kind, seed: int, repositories: int = REPOSITORIES) -> Population:
-    """The same for the same seed; populations of one seed share the registry's sizes."""
-    return _Maker(kind, seed, repositories).make()
+def population(
+    kind: Kind,
+    seed: int,
+    repositories: int = REPOSITORIES,
+    removed: int | None = None,
+    there: int | None = None,
+) -> Population:
+    """The same for the same seed; populations of one seed share the registry's sizes. `removed`:
+    lines of the registry; `there`: how many of these are at the hub. Both as many as the hub's size
+    makes of `REMOVED` and `THERE`, where nobody says."""
+    scale = repositories / REPOSITORIES
+    lines = max(1, int(REMOVED * scale)) if removed is None else removed
+    return _Maker(kind, seed, repositories).make(lines, there or max(1, int(THERE * scale)))
 
 
 class _Maker:
@@ -161,12 +171,13 @@ class _Maker:
         self.vocabulary = [self._word() for _ in range(20_000)]
         self.used: set[str] = set()
 
-    def make(self) -> Population:
+    def make(self, removed: int, there: int) -> Population:
         made = Population(self.kind, self.seed)
-        made.removed = [self._removed(n) for n in range(max(1, int(REMOVED * self.scale)))]
+        made.removed = [self._removed(n) for n in range(removed)]
         accounts = [f"account-{n:05}" for n in range(max(20, int(ACCOUNTS * self.scale)))]
         copying = self.dice.sample(accounts, max(1, int(len(accounts) * self.kind.spread)))
-        places = self._copies(made.removed, accounts, sorted(copying))
+        copied = self.dice.sample(made.removed, there)
+        places = self._copies(copied, accounts, sorted(copying))
         places += self._innocents(accounts, self.repositories - len(places))
         made.places = sorted(places, key=lambda place: (place.created, place.id))
         return made
@@ -197,10 +208,9 @@ class _Maker:
     # -- copies ----------------------------------------------------------------------------------
 
     def _copies(
-        self, removed: Sequence[RemovedModel], accounts: Sequence[str], copying: Sequence[str]
+        self, there: Sequence[RemovedModel], accounts: Sequence[str], copying: Sequence[str]
     ) -> list[Place]:
         dice = self.dice
-        there = dice.sample(removed, max(1, int(THERE * self.scale)))
         files = [*there, *dice.sample(there, int(len(there) * TWICE))]
         dice.shuffle(files)
         # as many accounts as were asked for hold at least one

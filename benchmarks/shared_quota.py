@@ -72,7 +72,8 @@ def main() -> None:
         seconds = given.window * given.windows
         walk(served, url, given.walkers, seconds, given.kill)
     by_window = {int(n): count for n, count in served.stats["api_by_window"].items()}
-    whole = [by_window.get(number, 0) / given.quota for number in range(1, max(by_window))]
+    first, last = min(by_window), max(by_window)  # neither is whole
+    whole = [by_window.get(number, 0) / given.quota for number in range(first + 1, last)]
     result = {
         "on": given.on,
         "walkers": given.walkers,
