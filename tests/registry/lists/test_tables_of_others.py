@@ -148,6 +148,25 @@ def test_messages_of_a_chat_are_read_and_those_without_a_hash_are_counted(tmp_pa
     assert [refusal.row for _, refusal in listed.refusals] == [4]
 
 
+def test_what_an_array_holds_is_read_also_where_only_words_tell_of_it(tmp_path: Path) -> None:
+    objects = [{"name": person(n), "pattern": f"[file:hash = '{digest(n)}']"} for n in NUMBERS]
+    for around in ({}, {"self": "https://example.org/api/objects", "id": "bundle"}):
+        listed = read(tmp_path, json.dumps({**around, "objects": objects}))
+        assert [(name, digests) for name, _, digests in told(listed)] == [
+            (person(n), [digest(n)]) for n in NUMBERS
+        ]
+
+
+def test_columns_that_nobody_knows_can_be_mapped_in_an_array_too(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text(json.dumps({"listing": [{"print": "x" + digest(1)[1:]}]}))
+    options = ImportOptions(keep_rejects=False, columns={"print": "sha256"})
+    listed = read_list(path, options)
+    assert [refusal.reason for _, refusal in listed.refusals] == [
+        "sha256 holds what is not a hexadecimal digit"
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -27,7 +27,7 @@ from reseen.registry.lists.columns import (
 from reseen.registry.lists.looks import look_of
 from reseen.registry.lists.not_removed import is_of_other_files, says_not_removed
 from reseen.registry.lists.table import UNREADABLE, Cell, as_cell
-from reseen.registry.lists.values import hash_digits
+from reseen.registry.lists.values import hash_among, hash_digits
 
 MAX_DEPTH = 32
 """Levels of nesting."""
@@ -315,6 +315,7 @@ def _of_object(
     found = False
     arrays = list(_arrays(entry))
     alone = not depth and len(arrays) == 1 and not known
+    tells = _is_known_by(own)
     for name, inner in arrays:
         if known and plain_heading(name).startswith("civitai"):
             continue  # what a site answered of the same file
@@ -323,7 +324,9 @@ def _of_object(
             left_out.update({OF_OTHERS: others} if others else {})
             continue
         for row in _rows(inner, {}, depth + 1, left_out):
-            if not _has_hash(row) and (known or _is_of_pictures(name) or not _is_known_by(row)):
+            if not _has_hash(row) and (known or _is_of_pictures(name)):
+                continue
+            if tells and not _is_known_by(row):
                 continue
             if plain_heading(name.rpartition(".")[2]) in _OF_FILES:
                 row = _as_a_file(row)
@@ -401,7 +404,8 @@ def _has_hash(row: JsonRow) -> bool:
 def _is_known_by(row: JsonRow) -> bool:
     """Whether a row says anything by which a model could be known: labels and tags do not."""
     return any(
-        cell is not None and (field_called(name) in KNOWING or _tells(cell))
+        (cell is not None and (field_called(name) in KNOWING or _tells(cell)))
+        or (isinstance(cell, str) and hash_among(cell) is not None)
         for name, cell in row.items()
     )
 
