@@ -25,7 +25,7 @@ Panel = tuple[str, Sequence[Curve]]
 def panels(title: str, every: Sequence[Panel]) -> str:
     """The picture."""
     rows = -(-len(every) // _ACROSS)
-    wide, high = _LEFT + _STEP_X * min(_ACROSS, len(every)), _TOP + _STEP_Y * rows + 26
+    wide, high = _LEFT + _STEP_X * _ACROSS, _TOP + _STEP_Y * rows + 26
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" '
         f'font-family="sans-serif" font-size="11" role="img"><title>{escape(title)}</title>',
@@ -38,7 +38,8 @@ def panels(title: str, every: Sequence[Panel]) -> str:
         parts += _panel(name, curves, x, y)
     parts.append(
         f'<text x="{_LEFT}" y="{high - 10}">across: share of pairs of a file and a removal that is '
-        "not in it that are taken for one (left edge: none); up: recall</text></svg>"
+        "not in it that are taken for one (dots at the left edge: none); up: recall. Flat where no "
+        "other removal was named.</text></svg>"
     )
     return "\n".join(parts) + "\n"
 
@@ -66,10 +67,13 @@ def _panel(name: str, curves: Sequence[Curve], left: float, top: float) -> list[
             if y != high:
                 steps.append(f"H{at:.1f}V{bottom - y * _HIGH:.1f}")
                 high = y
-        steps.append(f"H{left + _x(curve.x[-1]):.1f}")
+        steps.append(f"H{left + _WIDE}")
         style = f'stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}" fill="none"'
         key = f"M{left + number % 3 * 66:.1f} {bottom + 27 + number // 3 * 14}"
-        made.append(f'<path d="{"".join(steps)}" {style}/>')
+        start = (
+            f'<circle cx="{left}" cy="{bottom - curve.y[0] * _HIGH:.1f}" r="3" fill="{colour}"/>'
+        )
+        made.append(f'<path d="{"".join(steps)}" {style}/>{start}')
         if len(curves) > 1:
             label = f'x="{left + number % 3 * 66 + 22:.1f}" y="{bottom + 31 + number // 3 * 14}"'
             made.append(f'<path d="{key}h18" {style}/><text {label}>{escape(curve.label)}</text>')
