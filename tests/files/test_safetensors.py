@@ -16,7 +16,9 @@ from reseen.errors import FileError, Malformed, TooLarge
 from reseen.files import containers, limits
 from reseen.files.safetensors import layout, parse_header, read_listing
 from reseen.files.source import Memory, Range, run
-from reseen.files.tensors import DTYPE_BITS, GAP, OUTSIDE, Listing
+from reseen.files.tensors import DTYPE_BITS, GAP, NO_MODEL_HAS, OUTSIDE, Listing
+from reseen.updates.not_read import code_of
+from reseen.updates.plan import plan
 
 DTYPES = sorted(d for d, bits in DTYPE_BITS.items() if bits >= 8 and d != "C128")
 
@@ -228,3 +230,32 @@ def test_any_json_is_read_or_refused(value: object) -> None:
     data = build.with_header(json.dumps(value).encode())
     with contextlib.suppress(FileError):
         run(Memory(data), containers.read_listing(len(data)))
+
+
+@pytest.mark.parametrize("mark", ["\x01", "\n", "\x7f", "\0\t"])
+def test_control_characters_hide_no_layer(mark: str) -> None:
+    """They are no part of a name; two names that become one are not both read."""
+    usual = {
+        f"lora_unet_down_blocks_0_attentions_{n}_proj_in.lora_{side}.weight": ramp("F16", *shape)
+        for n in range(2)
+        for side, shape in (("up", (320, 4)), ("down", (4, 320)))
+    }
+    plain = plan(read(build.safetensors(usual)))
+    marked = plan(read(build.safetensors({mark + name: t for name, t in usual.items()})))
+    assert [module.name for module in marked.modules] == [module.name for module in plain.modules]
+    assert (marked.not_read, plain.not_read) == ((), ())
+    between = plan(
+        read(build.safetensors({name.replace("_", "\x01"): t for name, t in usual.items()}))
+    )
+    assert [module.name for module in between.modules] == [module.name for module in plain.modules]
+    twins = read(build.safetensors({"a\x01": ramp("F16", 2), "a_": ramp("F16", 2)}))
+    assert ([t.name for t in twins.tensors], twins.not_listed) == (["a_"], {NO_MODEL_HAS: 1})
+
+
+def test_tensors_that_no_model_has_are_counted_where_they_hold_numbers() -> None:
+    """What is not read is said; what anyone can add for nothing is not."""
+    long = "a" * (limits.NAME_LENGTH + 1)
+    odd = {long: ramp("U8", 2), "b": ramp("U8", *[1] * (limits.RANK + 1)), "c": ramp("U8", 1)}
+    listing = read(build.safetensors({**odd, long + "b": ramp("U8", 0)}))
+    assert ([t.name for t in listing.tensors], listing.not_listed) == (["c"], {NO_MODEL_HAS: 2})
+    assert code_of(NO_MODEL_HAS) == "odd-tensors"

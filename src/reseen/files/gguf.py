@@ -21,7 +21,7 @@ from reseen.errors import Malformed, TooLarge, Unread
 from reseen.files import limits
 from reseen.files.identify import CUT_OFF
 from reseen.files.source import Range, Reader
-from reseen.files.tensors import BLOCKS, GAP, OUTSIDE, Listing, TensorInfo, is_usable, length_of
+from reseen.files.tensors import BLOCKS, GAP, OUTSIDE, Listing, TensorInfo, length_of, listed_of
 from reseen.records import Container
 
 ODD_TYPES = "tensors of a GGUF type that is not known here"
@@ -179,19 +179,17 @@ def read_listing(size: int, head: bytes = b"") -> Reader[Listing]:
     told, shapes, alignment = yield from _pairs(cursor, pairs)
     found = yield from _tensors(cursor, tensors)
     data_start = -(-cursor.at // alignment) * alignment
-    listed, odd, remarks, gap = _placed(found, shapes, data_start, alignment, size)
+    listed, left_out, gap = _placed(found, shapes, data_start, alignment, size)
     if cursor.numbers is _BIG:
         listed = tuple(replace(info, byteorder="big") for info in listed)
-    left_out = {ODD_TYPES: odd} if odd else {}
-    if not odd and max(gap, data_start - cursor.at) >= GAP:
-        left_out = {OUTSIDE: 1}
+    if ODD_TYPES not in left_out and max(gap, data_start - cursor.at) >= GAP:
+        left_out[OUTSIDE] = 1
     return Listing(
         container=Container.GGUF,
         tensors=listed,
         metadata=told,
         data_start=min(data_start, size),
         header_bytes=cursor.at,
-        remarks=remarks,
         not_listed=left_out,
     )
 
@@ -303,8 +301,8 @@ def _placed(
     data_start: int,
     alignment: int,
     size: int,
-) -> tuple[tuple[TensorInfo, ...], int, tuple[str, ...], int]:
-    """The tensors that are listed, how many are not, remarks, and the most bytes in a row that are
+) -> tuple[tuple[TensorInfo, ...], dict[str, int], int]:
+    """The tensors that are listed, how many are not and why, and the most bytes in a row that are
     no tensor's."""
     infos: list[TensorInfo] = []
     odd = 0
@@ -329,10 +327,10 @@ def _placed(
             raise Malformed("the tensors overlap in the data section")
         gap = max(gap, info.start - end)
         end = max(end, info.start + info.length)
-    listed = tuple(info for info in infos if is_usable(info))
-    left_out = ("tensors whose names or shapes no model has are left out",)
-    remarks = left_out if len(listed) < len(infos) else ()
-    return listed, odd, remarks, max(gap, size - end)
+    listed, left_out = listed_of(infos)
+    if odd:
+        left_out[ODD_TYPES] = odd
+    return listed, left_out, max(gap, size - end)
 
 
 def _shape(

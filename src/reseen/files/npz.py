@@ -15,7 +15,7 @@ from math import prod
 from reseen.errors import Malformed, TooLarge, Unread
 from reseen.files import limits
 from reseen.files.source import Reader
-from reseen.files.tensors import Listing, TensorInfo, is_usable, length_of
+from reseen.files.tensors import Listing, TensorInfo, length_of, listed_of
 from reseen.files.zip_directory import STORED, Windows, ZipEntry, by_name, start_told
 from reseen.records import Container
 
@@ -86,14 +86,12 @@ def read_listing(
         else:
             tensors.append(found)
     tensors.sort(key=lambda t: t.start)
-    listed = tuple(t for t in tensors if is_usable(t))
-    odd = ("tensors whose names or shapes no model has are left out",)
+    listed, odd = listed_of(tensors)
     return Listing(
         container=Container.NPZ,
         tensors=listed,
         header_bytes=windows.read,
-        remarks=odd if len(listed) < len(tensors) else (),
-        not_listed=left_out,
+        not_listed=left_out | odd,
     )
 
 

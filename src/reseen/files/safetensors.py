@@ -10,7 +10,7 @@ something that was not read. The usual reader refuses them, but ComfyUI's own ta
 its place (`load_safetensors` in comfy/utils.py): one byte more would hide a file that works there.
 
 What the usual reader takes is not refused for one odd entry, which anyone can add to hide the
-rest: a tensor whose name or shape no model has is left out, metadata beyond measure is not read,
+rest: a tensor whose name or shape no model has is not read, metadata beyond measure is not read,
 and of a name that comes twice the last counts, as there. What is refused all the same keeps the
 digest of its data section (`fingerprints.digests`).
 
@@ -30,7 +30,7 @@ from reseen.errors import Malformed, TooLarge
 from reseen.files import limits
 from reseen.files.identify import CUT_OFF
 from reseen.files.source import Range, Reader
-from reseen.files.tensors import DTYPE_BITS, GAP, OUTSIDE, Listing, TensorInfo, is_usable
+from reseen.files.tensors import DTYPE_BITS, GAP, OUTSIDE, Listing, TensorInfo, listed_of
 from reseen.records import Container
 
 _Pairs = tuple[tuple[str, Any], ...]
@@ -103,9 +103,9 @@ def parse_header(header: bytes, size: int) -> Listing:
     gap = max(gap, size - end)
     if gap:
         remarks.append("not all readers take the file: it holds bytes that no tensor takes")
-    listed = tuple(t for t in tensors if is_usable(t))
-    if len(listed) < len(tensors):
-        remarks.append("tensors whose names or shapes no model has are left out")
+    listed, left_out = listed_of(tensors)
+    if gap >= GAP:
+        left_out[OUTSIDE] = 1
     return Listing(
         container=Container.SAFETENSORS,
         tensors=listed,
@@ -113,7 +113,7 @@ def parse_header(header: bytes, size: int) -> Listing:
         data_start=data_start,
         header_bytes=data_start,
         remarks=tuple(remarks),
-        not_listed={OUTSIDE: 1} if gap >= GAP else {},
+        not_listed=left_out,
     )
 
 

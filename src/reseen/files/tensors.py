@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
@@ -93,11 +94,24 @@ class TensorInfo:
     """Only torch files and GGUF can say "big"."""
 
 
-def is_usable(tensor: TensorInfo) -> bool:
-    """Whether it may be shown and stored: a layer's name is short and plain, its shape too."""
-    if len(tensor.name) > limits.NAME_LENGTH or len(tensor.shape) > limits.RANK:
-        return False
-    return tensor.name.isprintable() or not any(c < " " or c == "\x7f" for c in tensor.name)
+def listed_of(tensors: Sequence[TensorInfo]) -> tuple[tuple[TensorInfo, ...], dict[str, int]]:
+    """Those that may be shown and stored, under plain names: a layer's name is short, its shape
+    too, and a control character in it stands for nothing, so that it hides no layer. And how many
+    others hold numbers, for `not_listed`."""
+    names = {tensor.name for tensor in tensors}
+    listed: list[TensorInfo] = []
+    odd = 0
+    for tensor in tensors:
+        plain = tensor.name if tensor.name.isprintable() else _CONTROL.sub("_", tensor.name)
+        is_taken = plain != tensor.name and plain in names
+        if is_taken or len(plain) > limits.NAME_LENGTH or len(tensor.shape) > limits.RANK:
+            odd += bool(tensor.length)
+        elif plain == tensor.name:
+            listed.append(tensor)
+        else:
+            names.add(plain)
+            listed.append(replace(tensor, name=plain))
+    return tuple(listed), {NO_MODEL_HAS: odd} if odd else {}
 
 
 def can_be_cut(info: TensorInfo) -> bool:
@@ -118,7 +132,9 @@ def rows_of(info: TensorInfo, first: int, count: int) -> TensorInfo:
     return replace(info, shape=(count, columns), start=info.start + first * row, length=count * row)
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 OUTSIDE = "bytes of the file that no tensor takes"
+NO_MODEL_HAS = "tensors whose names or shapes no model has: not read"
 """They can be a file of their own: many a program opens a zip by its end."""
 GAP = 1 << 12
 """Bytes in a row from which that is said: no alignment leaves as many."""

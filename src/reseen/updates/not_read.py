@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from reseen.files.gguf import ODD_TYPES
 from reseen.files.npz import ARRAYS_OF_OBJECTS, OTHER_ARRAYS
-from reseen.files.tensors import OUTSIDE
+from reseen.files.tensors import NO_MODEL_HAS, OUTSIDE
 from reseen.files.torch_state import ARRAYS, OTHER_KINDS
 from reseen.files.torch_zip import BESIDE
 from reseen.updates.layers import SECOND_ADAPTER
@@ -40,6 +40,7 @@ CODES: Mapping[str, str] = {
     **{reason: code for code, reason in OTHER.items()},
     BESIDE: "beside",
     OUTSIDE: "beside",
+    NO_MODEL_HAS: "odd-tensors",
     ARRAYS: "numpy",
     OTHER_KINDS: "tensor-kind",
     ODD_TYPES: "tensor-kind",
