@@ -16,13 +16,14 @@ from tests.files import build
 from tests.files.build import T, ramp
 
 from reseen.errors import FileError, Unread
-from reseen.files import containers, limits, pickles
+from reseen.files import containers, limits, pickles, torch_state
 from reseen.files.source import LocalFile, Memory, Range, Reader, run
 from reseen.files.tensors import Listing, TensorInfo
 from reseen.files.values import row_major, to_float32
 from reseen.fingerprints.members import read_stream
 from reseen.fingerprints.whole import fingerprint
 from reseen.records import Container, DigestKind
+from reseen.updates.not_read import code_of
 
 TWO = {"up.weight": ramp("F16", 8, 3), "down.weight": ramp("F32", 3, 5, seed=3)}
 
@@ -188,6 +189,16 @@ def test_what_a_pickle_would_call_is_named_and_not_called() -> None:
     listing = read(data)
     assert [t.name for t in listing.tensors] == ["a"]
     assert listing.remarks == ("its pickle names 'posix.system'",)
+
+
+@pytest.mark.parametrize("write", [build.torch_zip, build.torch_legacy])
+def test_of_a_file_of_calls_alone_it_is_said_that_nothing_of_it_is_run(write) -> None:  # type: ignore[no-untyped-def]
+    """It could make its weights when it is loaded."""
+    call = build.symbol("posix", "system") + build.values(build.text("touch /tmp/x")) + b"R"
+    listing = read(write({}, call))
+    assert (listing.tensors, listing.not_listed) == ((), {torch_state.MADE_BY_CALLS: 1})
+    assert code_of(torch_state.MADE_BY_CALLS) == "calls"
+    assert not read(write({})).not_listed
 
 
 def test_a_dict_in_two_places_is_walked_once() -> None:

@@ -59,7 +59,7 @@ def read_listing(size: int, head: bytes = b"", *, thorough: bool = False) -> Rea
         return start, length
 
     # Torch writes the elements little-endian, whatever the machine (THPStorage_writeFileRaw).
-    tensors, left_out = torch_state.tensors(value, locate)
+    tensors, left_out = torch_state.tensors(value, symbols, locate)
     return Listing(
         container=Container.TORCH_LEGACY,
         tensors=tuple(tensors),

@@ -98,10 +98,11 @@ _TRANSPARENT = ("_parameters", "_buffers", "_modules")
 
 
 def tensors(
-    value: Any, locate: Locate, byteorder: str = "little"
+    value: Any, symbols: frozenset[str], locate: Locate, byteorder: str = "little"
 ) -> tuple[list[TensorInfo], Mapping[str, int]]:
     """The tensors of a loaded pickle by name, in the order of their bytes, and how many things
-    that hold numbers were left out, by reason.
+    that hold numbers were left out, by reason. `symbols`: all that it names; where there are no
+    tensors, what it calls could make some.
 
     Raises Malformed or TooLarge.
     """
@@ -121,6 +122,8 @@ def tensors(
         found[name] = info
         if len(found) > limits.TENSORS:
             raise TooLarge(f"the file holds more than {limits.TENSORS} tensors")
+    if not found and (odd := symbols - _EXPECTED):
+        left_out[MADE_BY_CALLS] = len(odd)
     return sorted(found.values(), key=lambda t: (t.start, t.length)), left_out
 
 
@@ -236,6 +239,7 @@ _AROUND = {
 }
 _ARRAYS = {"numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"}
 ARRAYS = "numpy arrays: not read"
+MADE_BY_CALLS = "what the file would call when it is loaded: nothing of it is run"
 OTHER_KINDS = "tensors of a kind that is not read (quantised, sparse, on no device)"
 _FROM_TYPE = "torch._tensor._rebuild_from_type_v2"
 

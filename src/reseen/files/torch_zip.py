@@ -77,7 +77,7 @@ def read_listing(
         own.add(name)
         return entry.start, entry.size
 
-    tensors, left_out = torch_state.tensors(loaded.value, locate, byteorder)
+    tensors, left_out = torch_state.tensors(loaded.value, loaded.symbols, locate, byteorder)
     if not left_out and (beside := _beside(entries, own)):
         left_out = {BESIDE: beside}
     return Listing(

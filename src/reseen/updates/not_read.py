@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from reseen.files.gguf import ODD_TYPES
 from reseen.files.npz import ARRAYS_OF_OBJECTS, OTHER_ARRAYS
 from reseen.files.tensors import NO_MODEL_HAS, OUTSIDE
-from reseen.files.torch_state import ARRAYS, OTHER_KINDS
+from reseen.files.torch_state import ARRAYS, MADE_BY_CALLS, OTHER_KINDS
 from reseen.files.torch_zip import BESIDE
 from reseen.updates.layers import SECOND_ADAPTER
 from reseen.updates.names.suffixes import OTHER
@@ -42,6 +42,7 @@ CODES: Mapping[str, str] = {
     OUTSIDE: "beside",
     NO_MODEL_HAS: "odd-tensors",
     ARRAYS: "numpy",
+    MADE_BY_CALLS: "calls",
     OTHER_KINDS: "tensor-kind",
     ODD_TYPES: "tensor-kind",
     ARRAYS_OF_OBJECTS: "numpy",
