@@ -242,5 +242,6 @@ def test_a_locator_is_asked_only_when_it_was_allowed_and_its_places_are_looked_a
         _, err = run("ask", "civarchive")
         assert "1 address at models.example, no hub of the settings: left alone" in err
         located, ended = objects(run("ask", "civarchive", "--json")[0])
-    assert located == {"located": [], "elsewhere": [{"host": "models.example", "addresses": 1}]}
+    elsewhere = [{"host": "models.example", "addresses": 1}]
+    assert located == {"located": [], "elsewhere": elsewhere, "left_out": 0}
     assert (ended["there"], ended["new_sightings"], ended["ended"]) == (1, 0, True)

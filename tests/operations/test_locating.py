@@ -133,6 +133,17 @@ def test_places_at_no_hub_of_the_settings_are_counted_and_left_alone(room: Room)
     assert room.hub.journal.total == 0
 
 
+def test_more_than_are_looked_at_are_counted(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a locator says does not use up a hub's quota."""
+    monkeypatch.setattr(locating, "MOST_LOOKED_FIRST", 2)
+    room.remove(COPY)
+    for number in range(5):
+        room.put(f"sample-account-{number}/LORA", COPY)
+    room.allow()
+    _, _, (places,), found = room.locate()
+    assert (len(places.at_hubs[0][1]), places.left_out, len(found)) == (2, 3, 2)
+
+
 def test_what_came_today_is_not_asked_for_yet(room: Room) -> None:
     room.remove(COPY, age=0)
     room.remove(COPY + b"old")

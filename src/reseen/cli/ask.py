@@ -158,12 +158,15 @@ def _say_places(places: Places, output: Output) -> None:
         emit(
             {"located": [{"hub": hub.name, "repositories": many} for hub, many in at_hubs]}
             | {"elsewhere": [{"host": host, "addresses": n} for host, n in places.at_others]}
+            | {"left_out": places.left_out}
         )
     if output.silent:
         return
     for hub, many in at_hubs:
         what = count(many, "repository", "repositories")
         note(f"{what} at {hub.host} said to hold copies: looked at now")
+    if places.left_out:
+        note(f"{count(places.left_out, 'repository', 'repositories')} more are left for a walk")
     for host, many in places.at_others[:_MOST_LINES]:
         note(f"{count(many, 'address', 'addresses')} at {host}, no hub of the settings: left alone")
     if len(places.at_others) > _MOST_LINES:

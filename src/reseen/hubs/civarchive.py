@@ -12,6 +12,7 @@ a pause of chance before each.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from reseen.errors import HubGarbage, HubMissing
@@ -36,8 +37,9 @@ LONGEST_PAUSE = 2.0
 """Seconds before a question, at most, beside what the quota asks for."""
 _PART = 50
 """Digests after which what is known is handed out."""
-_MOST_PLACES = 50
-"""Addresses that are taken of one digest's answer."""
+_MOST_PLACES, _MOST_AT_HOST = 1_000, 10
+"""Addresses that are taken of one digest's answer, and of those at one host: many of one place do
+not push out the others."""
 _LONGEST_ADDRESS = 2_000
 _MOST_ODD = 10
 """Answers in a row that are something else than was asked for, before no more is asked."""
@@ -88,7 +90,7 @@ class CivArchive(HttpHub):
                 found, more = _places(files, digest)
                 places |= dict.fromkeys(found)
                 if more:
-                    why = f"a file with more than {_MOST_PLACES} places: the others are left out"
+                    why = "a file with more places than are looked at: the others are left out"
                     problems[Problem(self._name, why)] = None
             yield ByHash((), frozenset(absent), tuple(problems), tuple(places))
 
@@ -162,6 +164,8 @@ def _places(files: Sequence[Mapping[str, object]], digest: bytes) -> tuple[list[
     """The addresses of the files with this digest that are not said to be gone, and whether there
     are more. Only what a browser could open: no magnet, no torrent."""
     found: dict[str, None] = {}
+    at_host: Counter[str] = Counter()
+    more = False
     for file in files:
         if from_hex(file.get("sha256"), 32) != digest:
             continue
@@ -169,6 +173,14 @@ def _places(files: Sequence[Mapping[str, object]], digest: bytes) -> tuple[list[
             address = mirror.get("url")
             if mirror.get("deletedAt") is not None or not isinstance(address, str):
                 continue
-            if address.startswith(("https://", "http://")) and len(address) <= _LONGEST_ADDRESS:
+            if not address.startswith(("https://", "http://")) or address in found:
+                continue
+            if len(address) > _LONGEST_ADDRESS:
+                continue
+            host = address.split("/", 3)[2].lower()
+            at_host[host] += 1
+            if at_host[host] > _MOST_AT_HOST or len(found) >= _MOST_PLACES:
+                more = True
+            else:
                 found[address] = None
-    return list(found)[:_MOST_PLACES], len(found) > _MOST_PLACES
+    return list(found), more

@@ -15,16 +15,20 @@ from urllib.parse import urlsplit
 
 from reseen.errors import HubError
 from reseen.hubs.addresses import Named, is_host
+from reseen.hubs.hub import Hub
 from reseen.hubs.kinds import hub_of, open_hub, stored_name
 from reseen.operations import asking, scans
 from reseen.operations.asking import AboutToAsk, HubAsked
 from reseen.scan.by_hash import Report
 from reseen.scan.progress import Found, Outcome
+from reseen.scan.shared_windows import StoreWindows
 from reseen.scan.target import Options, Target, target_naming
 from reseen.settings import HubSettings, Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
+MOST_LOOKED_FIRST = 1_000
+"""Repositories of one hub: what a locator says costs the hub's quota."""
 _OTHER = "no host"
 """What an address is counted as that names none."""
 
@@ -34,7 +38,10 @@ class Places:
     """Where copies are said to stand."""
 
     at_hubs: tuple[tuple[HubSettings, tuple[Named, ...]], ...]
-    """Repositories at hubs of the settings, each once, most first."""
+    """Repositories at hubs of the settings, each once, most first; of a hub at most
+    `MOST_LOOKED_FIRST`."""
+    left_out: int
+    """Repositories at these hubs beyond that: a walk comes to them as to others."""
     at_others: tuple[tuple[str, int], ...]
     """Addresses at no hub of the settings, by host, most first."""
 
@@ -84,7 +91,7 @@ def locate(
         store,
         keyring,
         locator,
-        partial(open_hub, locator),
+        _opened(store, locator),
         begins=listener.begins,
         report=listener.asked,
     )
@@ -114,9 +121,14 @@ def places_of(addresses: Iterable[str], settings: Settings, locator: HubSettings
         repository = Named(there.repo, there.type)
         named.setdefault(stored_name(hub), {})[repository] = None
     most = sorted(named.items(), key=lambda each: (-len(each[1]), each[0]))
-    return Places(
-        tuple((hubs[name], tuple(there)) for name, there in most), tuple(others.most_common())
-    )
+    at_hubs = tuple((hubs[name], tuple(there)[:MOST_LOOKED_FIRST]) for name, there in most)
+    left_out = sum(max(0, len(there) - MOST_LOOKED_FIRST) for there in named.values())
+    return Places(at_hubs, left_out, tuple(others.most_common()))
+
+
+def _opened(store: Store, hub: HubSettings) -> Callable[[], Hub]:
+    """What opens a hub; its quota is shared with all who use this store."""
+    return partial(open_hub, hub, StoreWindows(store, stored_name(hub)))
 
 
 def _host(address: str) -> str:
@@ -135,9 +147,10 @@ def _look(
     found: Found | None,
 ) -> LookedFirst:
     target = target_naming([(each.repo, each.type) for each in named], (), more=False)
-    opened = partial(open_hub, hub)
     try:
-        outcome = scans.scan_hub(store, keyring, opened, target, Options(), found=found)
+        outcome = scans.scan_hub(
+            store, keyring, _opened(store, hub), target, Options(), found=found
+        )
     except HubError as e:
         return LookedFirst(hub, target, None, e)
     return LookedFirst(hub, target, outcome)
