@@ -17,7 +17,7 @@ from tests.files.build import T
 
 from reseen.files.source import Memory, run
 from reseen.fingerprints.digests import look_inside
-from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.fingerprints.sketcher import Sketched, Sketcher, read_sketch
 from reseen.match.compare import compare
 from reseen.updates.plan import plan
 
@@ -305,3 +305,23 @@ def test_turned_factors_that_do_not_divide_leave_out_their_layer() -> None:
         found = sketched(tensors)
         assert found.sketch is None
         assert unread(found) - {"too-few-layers"}
+
+
+@pytest.mark.parametrize("block", [997, 4096, 1 << 20])
+def test_a_marker_without_bytes_at_the_end_of_the_file_cuts_nothing_off(block: int) -> None:
+    """As files are written whose 8-bit floats come last, by name."""
+    tensors: dict[str, T] = {}
+    for name, pair in factors().items():
+        for end, array in zip(("lora_up", "lora_down"), pair, strict=True):
+            tensors |= fp8(array, f"{name}.{end}.weight", "scale_weight")
+    scales = {name: each for name, each in tensors.items() if "scale" in name}
+    data = build.safetensors(scales | tensors | {"scaled_fp8": T("F8_E4M3", (0,), b"")})
+    listing = run(Memory(data), look_inside(len(data))).listing
+    assert listing is not None
+    made = Sketcher(plan(listing))
+    for at in range(0, len(data), block):
+        made.feed(data[at : at + block])
+    found = made.finish()
+    assert found.sketch is not None
+    assert len(found.sketch.ids) == len(factors())
+    assert not found.left_out

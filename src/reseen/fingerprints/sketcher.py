@@ -193,7 +193,8 @@ class Sketcher:
         for tensor in self._active:
             self._fill(tensor, view[: tensor.start + tensor.length - begin])
             self._pass(tensor, end, going)
-        while self._waiting and self._waiting[-1].start < end:
+        # What has no bytes (a marker) is there as soon as all before it is, also at the file's end.
+        while self._waiting and self._waiting[-1].start < end + (not self._waiting[-1].length):
             tensor = self._waiting.pop()
             if any(self._missing[user] > 0 for user in self._users[tensor.name]):
                 self._make_room(tensor.length)
