@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.files import build
+from tests.files.build import ramp
 from tests.updates import naming_tools as tools
 from tests.updates.own_tools import Case, applied, case_of
 from tests.updates.test_namings import layers_of
 
+from reseen.files.safetensors import read_listing
+from reseen.files.source import Memory, run
 from reseen.updates import plan as planning
 from reseen.updates.forms import LowRank
 from reseen.updates.peft import PeftConfig, parse_config
@@ -281,3 +285,12 @@ def test_words_of_a_general_face_adapter_before_a_layer_hide_nothing() -> None:
         f"ip_adapter.unet.{layer}.lora_B.weight": (320, 4),
     }
     assert [m.name for m in plan(tools.listing(shapes)).modules] == [f"unet.{layer}"]
+
+
+@pytest.mark.parametrize("ending", ["diff_b", "w_norm"])
+def test_names_that_tell_no_layer_are_said_of_norms_and_biases_too(ending: str) -> None:
+    """A copy whose names were wrapped is no plain "no match"."""
+    names = [f"pp_transformer_blocks_{n}_attn_to_q.{ending}" for n in range(12)]
+    data = build.safetensors({name: ramp("F32", 3072) for name in names})
+    listing = run(Memory(data), read_listing(len(data)))
+    assert [(each.code, each.tensors) for each in plan(listing).not_read] == [("own-names", 12)]

@@ -210,6 +210,8 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     else:
         nameless = nameless_layers(first, naming)
         counts[OWN_NAMES] += sum(len(layer.tensors) for layer in nameless)
+    own_nameless = nameless_layers(own.layers, own_naming)
+    counts[OWN_NAMES] += sum(len(layer.tensors) for layer in own_nameless)
     if set(one_of(architecture)) & set(UNPROVED):
         remarks.append("a model of which no file was seen: what it has is its class's default")
     return Plan(
