@@ -113,15 +113,17 @@ def _kept(data: bytes) -> WeightSketch:
 
 
 @cache
-def _stored() -> bytes:
+def _stored(*, of_file: bool) -> bytes:
     ids = np.arange(3, 40, 2, dtype=np.uint32)
     rows = np.random.default_rng(0).random((len(ids), 64)).astype(np.float32)
     sides = (rows[:, 0], rows[:, 1], rows[:, 2])
-    return WeightSketch("sd1", ids, *sides, rows, ids.astype(np.uint64)).encode()
+    planned = ids if of_file else None
+    return WeightSketch("sd1", ids, *sides, rows, ids.astype(np.uint64), planned, 3, 1).encode()
 
 
 def stored(rng: Random) -> bytes:
-    return mutated(_stored(), rng, [b"RSW1", b"\0\0\xc0\x7f", b"\0\0\x80\x7f", b"\xff" * 4])
+    some = _stored(of_file=rng.random() < 0.5)
+    return mutated(some, rng, [b"RSW1", b"RSW2", b"\0\0\xc0\x7f", b"\0\0\x80\x7f", b"\xff" * 4])
 
 
 READERS = (

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 from tests.gate import standing
 from tests.gate.standing import key, knows, running, settings_in
-from tests.match.checkpoints_made import as_adapter, base, checkpoint, person, plus, updates
+from tests.match.checkpoints_made import (
+    HIDING,
+    as_adapter,
+    base,
+    checkpoint,
+    hidden,
+    person,
+    plus,
+    updates,
+)
 from tests.match.made import KEYRING
 
 from reseen.fingerprints import passing_layers
@@ -61,6 +70,10 @@ def test_what_is_inside_is_held_and_an_unknown_base_is_said(store: Store, tmp_pa
         result, file = answer(checkpoint(base(2)))
         assert result == {"advice": "allow", "matches": []}
         assert (spots(file), file["judged_by"]) == (["no-base"], ["bytes", "tensors"])
+        for how in HIDING:  # the base is told, and most of it is not read
+            result, file = answer(hidden(plus(base(), updates(person(7))), base(), how))
+            assert (spots(file), file["judged_by"]) == (["layers-not-read"], ["bytes", "tensors"])
+            assert file["only_digests"] is not None
 
 
 @pytest.mark.parametrize("piece", [1 << 10, 5_000, 1 << 20, len(BAKED)])

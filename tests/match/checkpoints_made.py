@@ -106,6 +106,33 @@ def checkpoint(weights: Weights, dtype: str = "F16") -> bytes:
     return made.safetensors(tensors)
 
 
+HIDING = ("packed", "names", "flat", "twice")
+"""How a checkpoint may have most of its layers where they are not read."""
+
+
+def hidden(weights: Weights, clean: Weights, how: str) -> bytes:
+    """A checkpoint of which 18 layers are read, and the others are not; "twice": `clean` is read,
+    and the checkpoint stands beside it under other names."""
+    tensors = []
+    for number, (name, each) in enumerate(weights.items()):
+        key = f"model.diffusion_model.{_inside(name)}.weight"
+        data = each.astype(np.float16).tobytes()
+        if how == "twice":
+            tensors.append(made.Tensor(key, "F16", each.shape, data))
+            key, data = f"{_inside(name)}.weight", clean[name].astype(np.float16).tobytes()
+        if how == "twice" or not number % 4:
+            tensors.append(made.Tensor(key, "F16", each.shape, data))
+        elif how == "packed":
+            packed = np.zeros((WIDTH, WIDTH // 2), np.uint8)
+            tensors.append(made.Tensor(key, "U8", packed.shape, packed.tobytes()))
+        elif how == "names":
+            other = key.replace("attn", "att_n")
+            tensors.append(made.Tensor(other, "F16", each.shape, data))
+        else:
+            tensors.append(made.Tensor(key, "F16", (each.size,), data))
+    return made.safetensors(tensors)
+
+
 def gguf_checkpoint(weights: Weights, kind: str, path: str) -> None:
     """As a GGUF file of this type, by the format's own package."""
     from gguf import GGUFWriter

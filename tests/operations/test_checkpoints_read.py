@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from tests.match.checkpoints_made import (
+    HIDING,
     WIDTH,
     as_adapter,
     base,
     checkpoint,
+    hidden,
     person,
     plus,
     tuned,
@@ -267,3 +269,41 @@ def test_what_a_base_makes_owed_is_read_without_a_walk(store: Store, files: Path
     hub.ranges = []
     read_known(store, KEYRING, lambda: hub)
     assert hub.ranges == [], "nor now"
+
+
+@pytest.mark.parametrize("order", [("base", "scan"), ("scan", "base")])
+@pytest.mark.parametrize("where", ["hub", "folder"])
+def test_a_base_told_by_some_layers_judges_no_file_of_which_the_others_are_not_read(
+    store: Store, files: Path, tmp_path: Path, where: str, order: tuple[str, ...]
+) -> None:
+    baked = plus(base(), updates(PERSON))
+    hub = hub_of({f"{how}.safetensors": hidden(baked, base(), how) for how in HIDING})
+    for name, data in hub.files.items():
+        (tmp_path / name).write_bytes(data)
+    acts: dict[str, Callable[[], object]] = {
+        "base": lambda: put_base(store, files),
+        "scan": lambda: (
+            look(store, hub)
+            if where == "hub"
+            else scans.scan_folder(store, KEYRING, tmp_path, jobs=1)
+        ),
+    }
+    for act in order:
+        acts[act]()
+    put_removal(store, files)
+    if where == "hub":
+        look(store, hub)  # what is owed
+    assert blind(store) == {how: ["layers-not-read"] for how in HIDING}
+    with store.read() as connection:
+        unjudged = [*blind_spots.files(connection, unjudged=True)]
+    assert [len(HIDING), *(54, 54, 54, 72)] == [
+        len(unjudged),
+        *sorted(spot.count for one in unjudged for spot in one.judged.not_read),
+    ]
+
+
+def test_a_part_of_a_model_lacks_layers_and_hides_none(store: Store, files: Path) -> None:
+    put_base(store, files)
+    some = dict(list(base().items())[:24])
+    look(store, hub_of({"part.safetensors": checkpoint(some)}))
+    assert blind(store) == {}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Protocol
 
@@ -49,6 +49,8 @@ _ENTRY = np.dtype(
 )
 _HEADER = struct.Struct("<4sBHH")
 _MAGIC = b"RSW1"
+_OF_FILE, _MAGIC_OF_FILE = struct.Struct("<HII"), b"RSW2"
+"""Behind the header of one that says what else its file has."""
 _MARK = np.dtype("<u8")
 _MOST_MARKS = 512
 
@@ -70,22 +72,42 @@ class WeightSketch:
     """(n, 64): P W Qᵀ row by row."""
     marks: NDArray[np.uint64]
     """(k,)"""
+    planned: NDArray[np.uint32] | None = None
+    """(m,): ids, ascending, of all layers of the file that can be read; None where that is not
+    known."""
+    beside: int = 0
+    """As in `WeightsPlan`."""
+    not_read: int = 0
+    """Layers that the file has and that are not read: those that it has twice, and of those that
+    can be planned as large a share as could not be read of those that were chosen."""
 
     def encode(self) -> bytes:
-        """A header, the architecture, 272 bytes a module, 8 bytes a mark; little-endian."""
+        """A header, the architecture, 272 bytes a module, 8 bytes a mark; and of what is planned 4
+        bytes a layer; little-endian."""
         name = self.architecture.encode("ascii")
         entries = np.zeros(len(self.ids), _ENTRY)
         entries["id"], entries["norm"] = self.ids, self.norms
         entries["rounding"], entries["doubt"] = self.rounding, self.doubts
         entries["numbers"] = self.numbers
-        header = _HEADER.pack(_MAGIC, len(name), len(self.ids), len(self.marks))
-        return header + name + entries.tobytes() + self.marks.astype(_MARK).tobytes()
+        magic = _MAGIC if self.planned is None else _MAGIC_OF_FILE
+        header = _HEADER.pack(magic, len(name), len(self.ids), len(self.marks))
+        made = header + name + entries.tobytes() + self.marks.astype(_MARK).tobytes()
+        if self.planned is None:
+            return made
+        of_file = _OF_FILE.pack(len(self.planned), self.beside, self.not_read)
+        return made + of_file + self.planned.astype("<u4").tobytes()
 
     def only(self, ids: NDArray[np.uint32]) -> WeightSketch:
         """The same, of these modules alone, as far as it has them."""
         at = np.isin(self.ids, ids)
-        kept = (self.ids[at], self.norms[at], self.rounding[at], self.doubts[at])
-        return WeightSketch(self.architecture, *kept, self.numbers[at], self.marks)
+        return replace(
+            self,
+            ids=self.ids[at],
+            norms=self.norms[at],
+            rounding=self.rounding[at],
+            doubts=self.doubts[at],
+            numbers=self.numbers[at],
+        )
 
 
 def joined(one: WeightSketch, other: WeightSketch) -> WeightSketch:
@@ -100,6 +122,9 @@ def joined(one: WeightSketch, other: WeightSketch) -> WeightSketch:
         np.concatenate([one.doubts, other.doubts])[order],
         np.concatenate([one.numbers, other.numbers])[order],
         one.marks,
+        one.planned,
+        one.beside,
+        max(one.not_read, other.not_read),
     )
 
 
@@ -110,9 +135,11 @@ def decode(data: bytes) -> WeightSketch:
     magic, length, count, marks = _HEADER.unpack_from(data)
     at = _HEADER.size + length
     end = at + count * _ENTRY.itemsize
-    if magic != _MAGIC or count > MOST or marks > _MOST_MARKS:
+    if magic not in (_MAGIC, _MAGIC_OF_FILE) or count > MOST or marks > _MOST_MARKS:
         raise Malformed("not the sketch of a base")
-    if len(data) != end + marks * _MARK.itemsize:
+    stop = end + marks * _MARK.itemsize
+    planned, of_file = (None, (0, 0)) if magic == _MAGIC else _planned(data[stop:])
+    if len(data) < stop or (magic == _MAGIC and len(data) > stop):
         raise Malformed("not the sketch of a base")
     try:
         architecture = data[_HEADER.size : at].decode("ascii")
@@ -127,10 +154,13 @@ def decode(data: bytes) -> WeightSketch:
         entries["doubt"].copy(),
         entries["numbers"].copy(),
         np.frombuffer(data, _MARK, marks, end).astype(np.uint64),
+        planned,
+        *of_file,
     )
     if not (
         (found.ids[1:] > found.ids[:-1]).all()
         and (found.marks[1:] > found.marks[:-1]).all()
+        and (planned is None or (planned[1:] > planned[:-1]).all())
         and ((found.norms >= 0) & (found.norms <= LARGEST)).all()
         and not (found.rounding < 0).any()
         and not np.isinf(found.rounding).any()
@@ -139,6 +169,16 @@ def decode(data: bytes) -> WeightSketch:
     ):
         raise Malformed("the sketch of a base holds impossible numbers")
     return found
+
+
+def _planned(data: bytes) -> tuple[NDArray[np.uint32], tuple[int, int]]:
+    """What a sketch says of its file: the layers, what is beside them, and what is not read."""
+    if len(data) < _OF_FILE.size:
+        raise Malformed("the sketch of a checkpoint breaks off")
+    count, beside, not_read = _OF_FILE.unpack_from(data)
+    if count > MOST or len(data) != _OF_FILE.size + 4 * count:
+        raise Malformed("not the sketch of a checkpoint")
+    return np.frombuffer(data, "<u4", count, _OF_FILE.size).astype(np.uint32), (beside, not_read)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,6 +245,9 @@ def read_weights(plan: WeightsPlan, progress: Progress | None = None) -> Reader[
         np.array([row[2] for row in rows], np.float32),
         np.array([row[3] for row in rows], np.float32).reshape(-1, NUMBERS),
         marks,
+        np.unique(np.array([module_id(name) for name in plan.layers], np.uint32)),
+        plan.beside,
+        plan.twice + len(plan.layers) * sum(left_out.values()) // max(len(modules), 1),
     )
     return WeightsRead(sketch, left_out)
 

@@ -65,7 +65,7 @@ def read_base(
     if every.plan.not_read or read.left_out or len(read.sketch.ids) < FEWEST:
         reasons = "; ".join(sorted(read.left_out)) or "they are packed"
         raise Unread(f"some layers of {path.name} cannot be read: {reasons}")
-    return read.sketch
+    return replace(read.sketch, planned=None, beside=0, not_read=0)
 
 
 def is_fine(made: WeightSketch) -> None:

@@ -37,6 +37,8 @@ class CheckpointSeen:
     """Of these, those that are the base's."""
     marks: int = 0
     """Small tensors that are the base's."""
+    not_read: int = 0
+    """Layers of the base that are not read of it: as `checkpoints.BaseTold` says it."""
     only_rounding: bool = False
     """Whether the number format explains all that differs."""
     parts: tuple[InCheckpoint, ...] = ()
@@ -57,6 +59,8 @@ class CheckpointSeen:
             return f"{kind}; {self.why}"
         base = f"{kind} of the base {self.base}, {self.distance:.2g} from it over {self.modules} "
         base += "layers"
+        if self.not_read:
+            base += f" ({self.not_read} others are not read: what is in them is not looked for)"
         if self.why:
             return f"{base}; {self.why}"
         if self.only_rounding:
@@ -75,6 +79,7 @@ class CheckpointSeen:
             "modules": self.modules,
             "untouched": self.untouched,
             "marks": self.marks,
+            "not_read": self.not_read,
             "only_rounding": self.only_rounding,
             "why": self.why or None,
         }
@@ -179,5 +184,6 @@ def _base_seen(found: checkpoints.Difference) -> CheckpointSeen:
         len(found.ids) + found.untouched,
         found.untouched,
         found.base.marks,
+        found.base.not_read,
         found.is_rounding,
     )

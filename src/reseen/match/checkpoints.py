@@ -25,6 +25,8 @@ from reseen.updates.whole_weights import FEWEST, may_be_one_model
 
 NEAR = 0.4
 """Of the size of the weights: farther away than this no checkpoint is called one of a base."""
+SMALL = 0.05
+"""Of the layers of a base: what is added to a model is in more than this share of them."""
 ALIKE = 1e-5
 """Of the size of the weights: what is nearer is the same, for sums in single precision differ."""
 
@@ -52,6 +54,9 @@ class BaseTold:
     """That both have."""
     marks: int
     """Small tensors of the base that are in the checkpoint as they were."""
+    not_read: int
+    """Layers of the base that the checkpoint has, or may have, in a form or under a name that is
+    not read; 0 for a share that is small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +151,19 @@ def _told(file: WeightSketch, base: KnownBase) -> BaseTold | None:
     apart = np.linalg.norm(file.numbers[here] - theirs.numbers[there], axis=1)
     sizes = np.maximum(np.linalg.norm(theirs.numbers[there], axis=1), 1e-30)
     marks = len(np.intersect1d(file.marks, theirs.marks, assume_unique=True))
-    return BaseTold(base, float(np.median(apart / sizes)), len(ids), marks)
+    middle = float(np.median(apart / sizes))
+    return BaseTold(base, middle, len(ids), marks, _not_read(file, theirs))
+
+
+def _not_read(file: WeightSketch, base: WeightSketch) -> int:
+    """Layers of which nothing is known although a base is told by others. What a file lacks (most
+    are a part of a model: one without its text encoders, one of several shards) is no such layer
+    where it has no other tensor that could hold it."""
+    if file.planned is None:
+        return 0
+    lacks = len(np.setdiff1d(base.ids, file.planned, assume_unique=True))
+    found = file.not_read + min(lacks, file.beside)
+    return found if found > SMALL * len(base.ids) else 0
 
 
 def difference(file: WeightSketch, nearest: BaseTold) -> Difference:

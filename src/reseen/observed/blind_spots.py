@@ -40,6 +40,13 @@ _NO_BASE_OF_IT = (
     "a checkpoint of a model of which no base is known: what is inside is not looked for"
 )
 _NONE_IS_ITS = "a checkpoint of none of the known base models: what is inside is not looked for"
+LAYERS_NOT_READ = "layers-not-read"
+"""The code of a checkpoint whose base is told by some of its layers, where others are not read."""
+_LAYERS_NOT_READ = (
+    "layers of its base that it has twice, or in a form or under names that are not read: what is "
+    "in them is not looked for"
+)
+_OF_BASE = (NO_BASE, LAYERS_NOT_READ)
 UNRECORDED = "not-recorded"
 """The code of what was looked into before reasons were kept (schema 0007 says it of each)."""
 COUNTED = 10_000
@@ -217,19 +224,28 @@ def no_base(bases_are_known: bool, tensors: int) -> BlindSpot:
     return BlindSpot(NO_BASE, _NONE_IS_ITS if bases_are_known else _NO_BASE_OF_IT, tensors)
 
 
+def beside_base(layers: int) -> BlindSpot | None:
+    """Of a checkpoint whose base is known, and so many layers not read; None: its weights are
+    judged."""
+    return BlindSpot(LAYERS_NOT_READ, _LAYERS_NOT_READ, layers) if layers else None
+
+
 def keep_base(connection: Connection, artifact_pk: int, spot: BlindSpot | None) -> None:
-    """The base of a checkpoint is known now (None), or not any more, and what that hides; the rest
-    of what was not read of it stays."""
+    """The base of a checkpoint is known now, or not any more, and what is hidden of it (None:
+    nothing); the rest of what was not read of it stays."""
     table = schema.blind_spots
     mine = table.c.artifact_pk == artifact_pk
     query = select(table.c.spot, table.c.code, table.c.reason, table.c.count.label("times"))
     rows = connection.execute(query.where(mine)).all()
-    before = [row for row in rows if row.code == NO_BASE]
-    if spot is not None and [row.reason for row in before] == [spot.reason]:
+    before = [row for row in rows if row.code in _OF_BASE]
+    tensors = 0 if spot is None else spot.count
+    if spot is not None and spot.code == NO_BASE:
+        tensors = max((int(row.times) for row in before if row.code == NO_BASE), default=tensors)
+    told_before = [(row.reason, int(row.times)) for row in before]
+    if spot is not None and told_before == [(spot.reason, tensors)]:
         return
-    connection.execute(delete(table).where(mine, table.c.code == NO_BASE))
+    connection.execute(delete(table).where(mine, table.c.code.in_(_OF_BASE)))
     if spot is not None:
-        tensors = max((int(row.times) for row in before), default=spot.count)
         number = max((row.spot for row in rows), default=-1) + 1
         told = {"code": spot.code, "reason": spot.reason, "count": tensors, "scan_pk": None}
         connection.execute(insert(table).values(artifact_pk=artifact_pk, spot=number, **told))

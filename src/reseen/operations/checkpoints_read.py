@@ -187,7 +187,7 @@ class _Compared:
     fallen: frozenset[tuple[int, int]] = frozenset()
     hinted: set[int] = field(default_factory=set)
     bases: dict[int, BlindSpot | None] = field(default_factory=dict)
-    """What is hidden of each, where its base is not known."""
+    """What is hidden of each, where its base is not known or layers are not read."""
     to_read: set[int] = field(default_factory=set)
 
 
@@ -211,8 +211,11 @@ def _compare(
         done.found += [(pk, part.removal, part.inside) for part in seen.parts if part.is_sure]
         if seen.parts:
             done.hinted.add(pk)
-        is_known = seen.base is not None
-        done.bases[pk] = None if is_known else blind_spots.no_base(seen.has_bases, 1)
+        done.bases[pk] = (
+            blind_spots.no_base(seen.has_bases, 1)
+            if seen.base is None
+            else blind_spots.beside_base(seen.not_read)
+        )
         if pk not in here and reader.may_tell_more(each, others=others):
             done.to_read.add(pk)
     done.fallen = not_found(connection, compared, done.found, CHECKPOINT)

@@ -26,7 +26,7 @@ from reseen.fingerprints.local import weights_of
 from reseen.fingerprints.weight_plan import read_plan
 from reseen.fingerprints.weight_sketch import WeightsRead, joined, read_weights
 from reseen.match.checkpoint_layers import LayersByBase
-from reseen.observed.blind_spots import READ_OF_CHECKPOINTS, WHOLE_WEIGHTS, no_base
+from reseen.observed.blind_spots import READ_OF_CHECKPOINTS, WHOLE_WEIGHTS, beside_base, no_base
 from reseen.observed.checkpoint_sketches import ReadWeights
 from reseen.records import Artifact, BlindSpot, Rung
 from reseen.registry import never_read
@@ -85,6 +85,9 @@ class LayersRead:
         if found.difference is None:
             blind = (no_base(self.choice.has_bases, whole), *spots)
             return replace(with_read(so_far, weights=kept), blind=blind)
+        hidden = beside_base(found.difference.base.not_read)
+        if hidden is not None:
+            return replace(with_read(so_far, weights=kept), blind=(hidden, *spots))
         before = () if so_far.inspection is None else so_far.inspection.judged_by
         by = tuple(sorted({*before, Rung.WEIGHTS}, reverse=True))
         return replace(with_read(so_far, weights=kept, judged_by=by), blind=tuple(spots))

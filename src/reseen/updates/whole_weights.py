@@ -55,6 +55,11 @@ _OF_FOUR_BITS = (
 _FEWEST_NUMBERS, _MOST_NUMBERS = 64, 1 << 16
 """Of a tensor that can be a mark: fewer tell little, and more cost much."""
 _MOST_MARKS = 512
+_SMALLEST = 1_024
+"""Bytes of what may be a layer's weight."""
+_LARGEST_BIAS = 128 << 10
+"""Bytes: one number after another of so many are no bias; Flux.1's largest has 84 KiB in single
+precision."""
 _FLOATS = frozenset({"F32", "F16", "BF16"})
 _SLOW = frozenset(BLOCKS) - {"Q8_0"}
 
@@ -71,6 +76,12 @@ class WeightsPlan:
     """Small tensors by which a base is known again where they were left as they were."""
     not_read: int
     """Layers in a form that is not read: packed, or turned."""
+    layers: tuple[str, ...] = ()
+    """The names of all that can be read, of which `modules` may be made fewer."""
+    beside: int = 0
+    """Other tensors that are large enough for layers: what these lack may be in them."""
+    twice: int = 0
+    """Layers of which the file has a second weight, which is not read."""
     four_bits: Mapping[str, FourBits] = field(default_factory=dict)
     """How weights of 4 bits are stored, by the names of their tensors."""
 
@@ -101,11 +112,16 @@ def plan_weights(
     if len(layers) + len(unread) < FEWEST:
         return None
     read = [m for m in layers if m.tensors.keys() <= PARTS_READ and can_be_cut(m.tensors["diff"])]
+    names = tuple(m.name for m in read[:MOST])
+    beside = _beside(tensors, read[:MOST])
     return WeightsPlan(
         architecture=made.architecture,
         modules=tuple(read[:MOST]),
         marks=tuple(_marks(tensors)),
-        not_read=len(layers) - len(read[:MOST]) + len(unread),
+        not_read=len(layers) - len(names) + len(unread),
+        layers=names,
+        beside=len(beside) + sum(listing.not_listed.values()),
+        twice=len(_named_too(listing, beside).intersection(names)),
         four_bits={_as_update(name): how for name, how in four.items()},
     )
 
@@ -139,6 +155,40 @@ def _packed(tensors: Sequence[TensorInfo]) -> set[str]:
     found |= {info.name for info in tensors if info.name.endswith(_QWEIGHT)}
     beside = _WEIGHT + _ABSMAX
     return found | {i.name.removesuffix(_ABSMAX) for i in tensors if i.name.endswith(beside)}
+
+
+def _beside(tensors: Sequence[TensorInfo], read: Sequence[ModulePlan]) -> list[TensorInfo]:
+    """The tensors that are large enough for a layer's weight, and are in none that is read. One
+    number after another, without rows, are a bias where there are few."""
+    used = {(info.start, info.length) for module in read for info in module.tensors.values()}
+    sizes = sorted(module.tensors["diff"].length for module in read)
+    few = min(sizes[len(sizes) // 2] // 4, _LARGEST_BIAS) if sizes else _LARGEST_BIAS
+    return [
+        info
+        for info in tensors
+        if (info.start, info.length) not in used
+        and info.length >= max(_SMALLEST, few if sum(n > 1 for n in info.shape) < 2 else 0)
+    ]
+
+
+def _named_too(listing: Listing, beside: Sequence[TensorInfo]) -> set[str]:
+    """The canonical names that these have, whatever they hold: a loader may take them for the
+    layers."""
+    weights = [
+        replace(info, name=info.name.removesuffix(_QWEIGHT) + _WEIGHT)
+        if info.name.endswith(_QWEIGHT)
+        else info
+        for info in beside
+    ]
+    floats = tuple(
+        replace(info, name=_as_update(info.name), dtype="F16", shape=(*info.shape, 1)[:4])
+        for info in weights
+        if info.name.endswith(_WEIGHT) and info.shape
+    )
+    if not floats:
+        return set()
+    made = plan(replace(listing, tensors=floats, metadata={}, not_listed={}))
+    return {module.name for module in made.modules}
 
 
 def _as_updates(
