@@ -307,3 +307,22 @@ def test_a_part_of_a_model_lacks_layers_and_hides_none(store: Store, files: Path
     some = dict(list(base().items())[:24])
     look(store, hub_of({"part.safetensors": checkpoint(some)}))
     assert blind(store) == {}
+
+
+@pytest.mark.parametrize("order", [*permutations(("base", "scan", "removal"))])
+def test_a_layer_more_of_another_size_hides_nothing(
+    store: Store, files: Path, order: tuple[str, ...]
+) -> None:
+    tensors, _ = made.opened((files / "baked.safetensors").read_bytes())
+    name = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.attn2.to_out.0.weight"
+    tensors.append(made.Tensor(name, "F16", (128, 128), bytes(2 * 128 * 128)))
+    hub = hub_of({"baked.safetensors": made.safetensors(tensors)})
+    acts: dict[str, Callable[[], object]] = {
+        "base": lambda: put_base(store, files),
+        "removal": lambda: put_removal(store, files),
+        "scan": lambda: look(store, hub),
+    }
+    for act in order:
+        acts[act]()
+    look(store, hub)  # what is owed
+    is_inside(standing(store))

@@ -167,7 +167,8 @@ def _not_read(file: WeightSketch, base: WeightSketch) -> int:
 
 
 def difference(file: WeightSketch, nearest: BaseTold) -> Difference:
-    """A checkpoint less its base, over the modules that were touched."""
+    """A checkpoint less its base, over the modules that were touched. It is of the base's
+    architecture: one layer more, of another size, may change what the file's own header tells."""
     base = nearest.base.sketch
     ids, here, there = np.intersect1d(file.ids, base.ids, assume_unique=True, return_indices=True)
     numbers = file.numbers[here] - base.numbers[there]
@@ -180,7 +181,7 @@ def difference(file: WeightSketch, nearest: BaseTold) -> Difference:
         rounding += squares
         doubts = doubts + side.doubts[at] * squares
     return Difference(
-        architecture=file.architecture,
+        architecture=base.architecture,
         base=nearest,
         ids=ids[touched],
         numbers=numbers[touched],

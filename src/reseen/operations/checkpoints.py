@@ -76,6 +76,12 @@ class CheckpointReader:
         """Does anything speak for one of these removals, that such a file is worth judging?"""
         return self.search.may_hold(read.sketch, known)
 
+    def judged_as(self, architecture: str) -> set[str]:
+        """The architectures of the bases that files of this one may be made from: a file is asked
+        for the removals of its base's."""
+        bases = checkpoints.of_model(self.bases, architecture)
+        return {base.sketch.architecture for base in bases}
+
     def hiding(self) -> list[str]:
         """The bases that have a removal inside by now, by name: they are told of no checkpoint."""
         return self.search.hiding()

@@ -157,13 +157,17 @@ def _speaking(
     if not claims:
         return
     of_all = checkpoint_sketches.pks_of_all(connection)
-    for architecture in sorted({of_all[pk] for pk in pks}):
+    by_base: dict[str, set[str]] = {}
+    for label in sorted({of_all[pk] for pk in pks}):
+        for architecture in reader.judged_as(label):
+            by_base.setdefault(architecture, set()).add(label)
+    for architecture, labels in sorted(by_base.items()):
         mine = {pk for name, some in claims.items() if may_be(architecture, name) for pk in some}
         if not mine:
             continue
         search = search_for(connection, store.read, architecture, mine)
         asked = [each for each in search.known if each.claim_pk in mine]
-        theirs = sorted(pk for pk in pks if of_all[pk] == architecture)
+        theirs = sorted(pk for pk in pks if of_all[pk] in labels)
         for begin in range(0, len(theirs), _BATCH):
             some = checkpoint_sketches.of_artifacts(connection, theirs[begin : begin + _BATCH])
             yield from (each.artifact_pk for each in some if reader.may_hold(each, asked))
