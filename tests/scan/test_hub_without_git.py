@@ -173,7 +173,7 @@ def test_what_a_hub_cannot_do_is_not_asked_for_and_is_said(
 
 @pytest.fixture
 def shelves_are_known(monkeypatch: pytest.MonkeyPatch, shelf: Shelf) -> None:
-    kind = kinds.HubKind(KIND, ShelfAddresses, lambda hub: shelf)
+    kind = kinds.HubKind(KIND, ShelfAddresses, lambda hub, options: shelf)
     monkeypatch.setattr(kinds, "KINDS", {**kinds.KINDS, KIND: kind})
 
 
