@@ -14,6 +14,8 @@ import xlsxwriter
 
 from reseen.errors import ListError
 from reseen.registry.imports import ImportOptions, ReadList, read_list
+from reseen.registry.lists import wiki
+from reseen.registry.lists.table import MAX_CELL, LinkedText
 from reseen.registry.lists.values import hash_among, is_ticket, links_among
 
 OPTIONS = ImportOptions(keep_rejects=False)
@@ -118,6 +120,20 @@ def test_rows_of_too_many_cells_are_an_error_in_every_form(tmp_path: Path) -> No
     for begin, cell in (("||a||b||\n|", "x|"), ("{|\n|", "x||"), ("('a', ", "'x', ")):
         with pytest.raises(ListError, match="more than 1000 columns"):
             read(tmp_path, begin + cell * 5_000 + ("')" if "'" in cell else ""))
+
+
+@pytest.mark.parametrize("mark", ["[", "{{", "]", "a[b]"])
+def test_no_cell_of_a_table_between_bars_is_longer_than_a_cell_may_be(mark: str) -> None:
+    long = mark * (3 * MAX_CELL)
+    lines = [f"|x|{long}|{'y' * 9}|", f"|[{'a' * 40_000}|{link(1)}]|[{link(2) * 2_000}]|"]
+    (_, first), (_, second) = wiki.jira_rows(lines)
+    assert first == ["x", long.replace("{{", "")[:MAX_CELL], "y" * 9]
+    ((_, third),) = wiki.media_rows(["{|", f"|[{link(1)} {long}]||[{link(2) * 2_000} y]", "|}"])
+    for linked, cut in (second, third):
+        assert isinstance(linked, LinkedText)
+        assert (len(linked), linked.link) == (MAX_CELL, link(1))
+        assert not isinstance(cut, LinkedText)
+        assert len(str(cut)) == MAX_CELL
 
 
 # -- a hash among words ---------------------------------------------------------------------------

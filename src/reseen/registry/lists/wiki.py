@@ -50,28 +50,32 @@ def jira_rows(lines: Iterable[str]) -> Iterator[Row]:
 
 
 def _parted(line: str) -> list[str]:
-    """The cells of a line between bars."""
-    cells = [""]
-    at = 1
+    """The cells of a line between bars. Of one that is longer than a cell may be, no more than the
+    piece that makes it so is kept."""
+    cells: list[str] = []
+    pieces: list[str] = []
+    length, at = 0, 1
     end = len(line) - line.endswith("|")
     while at < end:
         if line[at] == "|":
-            cells.append("")
-            at += 1
+            cells.append("".join(pieces))
+            pieces, length, at = [], 0, at + 1
             continue
         found = _CELL.match(line, at, end)
         piece = found[0] if found else line[at]
-        cells[-1] += piece
+        if length <= MAX_CELL:
+            pieces.append(piece)
+            length += len(piece)
         at += len(piece)
-    return cells
+    return [*cells, "".join(pieces)]
 
 
 def _jira(cell: str) -> Cell:
     cell = _MARKS.sub("", cell).strip(" \t*")
     found = _LINK.match(cell)
-    if found is None:
+    if found is None or len(found[2]) > MAX_CELL:
         return cell[:MAX_CELL]
-    return LinkedText(found[1] or found[2], found[2])
+    return LinkedText((found[1] or found[2])[:MAX_CELL], found[2])
 
 
 def media_rows(lines: Iterable[str]) -> Iterator[Row]:
@@ -104,7 +108,9 @@ def _media(cell: str) -> Cell:
     cell = re.sub(r"</?(?:code|tt|nowiki|small|b|i)>", "", cell)
     inner = cell[1:-1] if cell.startswith("[http") and cell.endswith("]") else ""
     link, _, text = inner.partition(" ")
-    return LinkedText(text.strip() or link, link) if link else cell[:MAX_CELL]
+    if not link or len(link) > MAX_CELL:
+        return cell[:MAX_CELL]
+    return LinkedText((text.strip() or link)[:MAX_CELL], link)
 
 
 def tuples(lines: Iterable[str]) -> Iterator[Row]:
