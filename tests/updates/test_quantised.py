@@ -191,6 +191,16 @@ WRONG: dict[str, dict[str, T]] = {
 }  # fmt: skip
 
 
+for _what, _offset in {"whole": "9" * 400, "huge": "1e400", "none": "NaN"}.items():
+    _state = f'{{"nested_offset":{_offset}}}'.encode()
+    WRONG[f"an offset beyond measure: {_what}"] = {
+        "lora_up.weight.absmax": of(np.ones(20), "U8"), "lora_up.weight.quant_map": of(NF4),
+        "lora_up.weight.nested_absmax": of(np.ones(1)),
+        "lora_up.weight.nested_quant_map": of(np.ones(256)),
+        "lora_up.weight.quant_state.bitsandbytes__nf4": T("U8", (len(_state),), _state),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", WRONG)
 def test_parts_that_do_not_fit_leave_out_their_layer_alone(kind: str) -> None:
     tensors = {"unet.sound.diff": of(np.ones((8, 8)))}
@@ -203,6 +213,7 @@ def test_parts_that_do_not_fit_leave_out_their_layer_alone(kind: str) -> None:
     assert found.sketch is not None
     assert len(found.sketch.ids) == 1
     assert sum(found.left_out.values()) == 1
+    assert "fault" not in unread(found)
 
 
 def test_parts_of_nothing_are_counted() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.errors import Malformed, Unread
+from reseen.updates.four_bits import LARGEST_OFFSET
 from reseen.updates.json_object import json_object
 from reseen.updates.quantised import MX_BLOCK, tiled
 
@@ -150,7 +151,9 @@ def _of_four_bits(
         if table.size != 256 or nested.size != -(-largest.size // width):
             raise Malformed("factors of 4 bits whose scales are not as many as their blocks")
         places = np.clip(largest, 0, 255).astype(np.uint8)
-        offset = float(offset) if isinstance(offset, (int, float)) else 0.0
+        offset = offset if isinstance(offset, (int, float)) else 0.0
+        if not abs(offset) <= LARGEST_OFFSET:
+            raise Malformed("the state of a quantised factor has no usable number")
         of_each = np.repeat(nested, min(width, largest.size))[: largest.size]
         largest = table[places] * of_each + np.float32(offset)
     numbers = prod(shape)

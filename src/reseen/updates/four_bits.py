@@ -27,7 +27,8 @@ LONGEST_STATE = 1 << 12
 _BLOCKS = frozenset(32 << n for n in range(8))
 """Numbers of a block that bitsandbytes makes: 32 to 4,096."""
 _LARGEST_NESTED = 1 << 16
-_LARGEST_OFFSET = 1e9
+LARGEST_OFFSET = 1e9
+"""Of what is added to the largest number of each block."""
 
 _NF4 = (
     *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453),
@@ -85,7 +86,7 @@ def four_bits(state: TensorInfo, data: bytes, weight: TensorInfo) -> FourBits | 
     except FileError:
         return None
     offset = said.get("nested_offset", 0.0)
-    if not isinstance(offset, (int, float)) or not abs(offset) <= _LARGEST_OFFSET:
+    if not isinstance(offset, (int, float)) or not abs(offset) <= LARGEST_OFFSET:
         return None
     if block not in _BLOCKS or 2 * prod(weight.shape) != out * columns or columns % 2:
         return None
