@@ -101,8 +101,8 @@ def passed(data: bytes) -> object:
     with PassingLayers(len(data)) as layers:
         if b"".join(layers.passing(cut)) != data:
             raise Broken("other bytes than came")
-        found = layers.sketch()
-    return None if found is None else _kept(found.encode()).encode()
+        found = layers.read()
+    return None if found is None else (found.left_out, _kept(found.sketch.encode()).encode())
 
 
 def _kept(data: bytes) -> WeightSketch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.gate import standing
 from tests.gate.standing import key, knows, running, settings_in
@@ -74,6 +75,12 @@ def test_what_is_inside_is_held_and_an_unknown_base_is_said(store: Store, tmp_pa
             result, file = answer(hidden(plus(base(), updates(person(7))), base(), how))
             assert (spots(file), file["judged_by"]) == (["layers-not-read"], ["bytes", "tensors"])
             assert file["only_digests"] is not None
+        spoiled = {name: each.copy() for name, each in base().items()}
+        for each in list(spoiled.values())[::4]:
+            each[0, 0] = np.nan
+        result, file = answer(checkpoint(spoiled))
+        assert spots(file) == ["layers-not-read", "not-read"]
+        assert [spot["count"] for spot in file["not_read"]] == [18, 18]
 
 
 @pytest.mark.parametrize("piece", [1 << 10, 5_000, 1 << 20, len(BAKED)])
@@ -81,13 +88,13 @@ def test_layers_pass_by_in_pieces_of_any_size(piece: int) -> None:
     with PassingLayers(len(BAKED)) as layers:
         cut = [BAKED[at : at + piece] for at in range(0, len(BAKED), piece)]
         assert b"".join(layers.passing(cut)) == BAKED
-        found = layers.sketch()
+        found = layers.read()
     assert found is not None
     with PassingLayers(len(BAKED)) as layers:
         assert [*layers.passing([BAKED])] == [BAKED]
-        again = layers.sketch()
+        again = layers.read()
     assert again is not None
-    assert found.encode() == again.encode()
+    assert found.sketch.encode() == again.sketch.encode()
 
 
 @pytest.mark.parametrize(
@@ -105,13 +112,13 @@ def test_layers_pass_by_in_pieces_of_any_size(piece: int) -> None:
 def test_what_is_no_checkpoint_passes_by(data: bytes) -> None:
     with PassingLayers(len(data)) as layers:
         assert b"".join(layers.passing([data])) == data
-        assert layers.sketch() is None
+        assert layers.read() is None
 
 
 def test_no_more_is_put_aside_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passing_layers, "MOST_BYTES", 20 * 96 * 96 * 2)
     with PassingLayers(len(BAKED)) as layers:
         assert [*layers.passing([BAKED])]
-        found = layers.sketch()
+        found = layers.read()
     assert found is not None
-    assert len(found.ids) == 20
+    assert len(found.sketch.ids) == 20

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.match.checkpoints_made import (
     HIDING,
@@ -27,6 +28,9 @@ from tests.scan.fake_hub import COMMIT
 from tests.scan.test_archive_at_hub import Counted, hub_of
 
 from replica import made
+from reseen.fingerprints.choice import ModuleOrder
+from reseen.fingerprints.sketch import module_id
+from reseen.fingerprints.weight_sketch import WeightSketch, WeightsRead
 from reseen.hubs.hub import Revision
 from reseen.observed import blind_spots, checkpoint_sketches, merge_parts, sightings
 from reseen.observed.readings import read_so_far
@@ -39,6 +43,7 @@ from reseen.scan.context import reading
 from reseen.scan.record import record
 from reseen.scan.target import Options, Target
 from reseen.scan.visit import Visit, visit
+from reseen.store import search_key
 from reseen.store.database import Store
 
 BASE = "Sample base 1.0"
@@ -326,3 +331,29 @@ def test_a_layer_more_of_another_size_hides_nothing(
         acts[act]()
     look(store, hub)  # what is owed
     is_inside(standing(store))
+
+
+def test_layers_that_cannot_be_read_are_counted(store: Store, files: Path) -> None:
+    put_base(store, files)
+    put_removal(store, files)
+    with store.read() as connection:
+        order = ModuleOrder(search_key.of(connection))
+    weights = {module_id(name): (name, each.copy()) for name, each in base().items()}
+    ids = np.array(sorted(weights), np.uint32)
+    for spoiled in ids[order.sorted(ids)][16:64:4].tolist():  # the first 16 tell the base
+        weights[spoiled][1][0, 0] = np.nan
+    look(store, hub_of({"spoiled.safetensors": checkpoint(dict(weights.values()))}))
+    with store.read() as connection:
+        (one,) = blind_spots.files(connection)
+    counts = {spot.code: spot.count for spot in one.judged.not_read}
+    assert counts == {"layers-not-read": 72 * 12 // 48, "not-read": 12}
+
+
+def test_of_one_reason_those_of_both_readings_are_counted() -> None:
+    ids = np.arange(4, dtype=np.uint32)
+    side, rows = np.ones(4, np.float32), np.ones((4, 64), np.float32)
+    marks = np.zeros(0, np.uint64)
+    one = WeightSketch("sd1", ids, side, side, side, rows, marks)
+    two = replace(one, ids=ids + 4)
+    both = WeightsRead(one, {"a": 2, "b": 1}).with_more(WeightsRead(two, {"a": 3}))
+    assert [(spot.reason, spot.count) for spot in both.blind] == [("a", 5), ("b", 1)]

@@ -21,9 +21,9 @@ from reseen.files import limits
 from reseen.files.safetensors import read_listing
 from reseen.files.source import Memory, OpenSpool, run
 from reseen.fingerprints.layer_bytes import tensors_of
-from reseen.fingerprints.weight_sketch import WeightSketch, read_weights
+from reseen.fingerprints.weight_sketch import WeightsRead, read_weights
 from reseen.updates.modules import ModulePlan
-from reseen.updates.whole_weights import FEWEST, WeightsPlan, plan_weights
+from reseen.updates.whole_weights import WeightsPlan, plan_weights
 
 MOST_LAYERS = 96
 """More than 64, from which anything is certain: a base may lack some."""
@@ -65,18 +65,17 @@ class PassingLayers:
             self._at += len(piece)
             yield piece
 
-    def sketch(self) -> WeightSketch | None:
-        """Of the layers that were put aside, once all has passed; None where it is no checkpoint of
-        known layers, or they cannot be read."""
+    def read(self) -> WeightsRead | None:
+        """The sketch of the layers that were put aside, once all has passed, and those that could
+        not be read; None where it is no checkpoint of known layers, or none can be read."""
         if self._plan is None or self._aside is None:
             return None
         source = OpenSpool(self._aside, self._size)
         try:
             with bulkhead():
-                read = run(source, read_weights(self._plan))
+                return run(source, read_weights(self._plan))
         except FileError:
             return None
-        return read.sketch if len(read.sketch.ids) >= FEWEST else None
 
     def _look(self, piece: bytes) -> None:
         """Gather the header, and when it is there choose the layers. What came of the data with it

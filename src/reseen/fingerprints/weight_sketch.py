@@ -12,6 +12,7 @@ Reads a module at a time, some rows of it at a time, and keeps nothing of the we
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -32,9 +33,10 @@ from reseen.fingerprints.signs import COLUMNS, ROWS, Floats, signs
 from reseen.fingerprints.sketch import module_id
 from reseen.fingerprints.sketcher import SHARED_TOO_OFTEN, TWICE
 from reseen.fingerprints.stored_rows import read_stored
+from reseen.records import BlindSpot
 from reseen.updates.four_bits import FourBits
 from reseen.updates.modules import ModulePlan
-from reseen.updates.whole_weights import MOST, WeightsPlan
+from reseen.updates.whole_weights import FEWEST, MOST, WeightsPlan
 
 MOST_VALUES = 1 << 22
 """Numbers of a layer that are in memory at one time: 16 MiB."""
@@ -189,6 +191,22 @@ class WeightsRead:
     left_out: dict[str, int]
     """Reason -> modules."""
 
+    def with_more(self, other: WeightsRead) -> WeightsRead:
+        """The same with other layers of the same file."""
+        left_out = Counter(self.left_out) + Counter(other.left_out)
+        return WeightsRead(joined(self.sketch, other.sketch), dict(left_out))
+
+    @property
+    def is_enough(self) -> bool:
+        """Are there layers enough to tell a base by?"""
+        return len(self.sketch.ids) >= FEWEST
+
+    @property
+    def blind(self) -> tuple[BlindSpot, ...]:
+        """What was chosen and could not be read."""
+        spots = sorted(self.left_out.items())
+        return tuple(BlindSpot(Unread.code, why, layers) for why, layers in spots)
+
 
 _Made = tuple[float, float, float, Floats]
 Progress = Callable[[int], None]
@@ -214,7 +232,7 @@ def read_chosen(
     if more is None:
         return read
     besides = yield from read_weights(more, progress)
-    return WeightsRead(joined(read.sketch, besides.sketch), read.left_out | besides.left_out)
+    return read.with_more(besides)
 
 
 def read_weights(plan: WeightsPlan, progress: Progress | None = None) -> Reader[WeightsRead]:

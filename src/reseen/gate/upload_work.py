@@ -67,8 +67,11 @@ def read_upload(blocks: Iterable[bytes], size: int, classes: Classes | None) -> 
         is_other = read.sketch is not None or read.rows is not None or bool(read.members)
         if is_other or read.problem is not None or forbids(classes, read):
             return read
-        weights = layers.sketch()
-    return read if weights is None else replace(read, weights=weights.encode())
+        weights = layers.read()
+    if weights is None:
+        return read
+    read = replace(read, blind=(*read.blind, *weights.blind))
+    return replace(read, weights=weights.sketch.encode()) if weights.is_enough else read
 
 
 def _told(read: Fingerprint) -> dict[str, Any]:

@@ -96,6 +96,8 @@ class LayersByBase:
         self._plan: WeightsPlan | None = None
         self._bases: list[KnownBase] = []
         self._both: Ids | None = None
+        self._asked = np.zeros(0, np.uint32)
+        """Those that were read first, or could not be."""
         self._anyhow = anyhow
 
     def first(self, plan: WeightsPlan) -> WeightsPlan:
@@ -114,7 +116,8 @@ class LayersByBase:
         every = np.unique(np.concatenate([self._chosen(some, FIRST) for some in both]))
         if len(every) < FEWEST:
             every = self._chosen(ids, FIRST)
-        return _only(plan, self._chosen(every, MOST_FIRST))
+        self._asked = self._chosen(every, MOST_FIRST)
+        return _only(plan, self._asked)
 
     def rest(self, first: WeightSketch) -> WeightsPlan | None:
         nearest = which_base(first, self._bases)
@@ -125,7 +128,7 @@ class LayersByBase:
         if self._plan.is_slow:
             most = min(most or MOST_SLOW, MOST_SLOW)
         chosen = self._chosen(self._both, most)
-        return replace(_only(self._plan, np.setdiff1d(chosen, first.ids)), marks=())
+        return replace(_only(self._plan, np.setdiff1d(chosen, self._asked)), marks=())
 
     @property
     def is_enough(self) -> bool:

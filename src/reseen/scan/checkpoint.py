@@ -18,17 +18,17 @@ import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reseen.errors import FileError, Unread
+from reseen.errors import FileError
 from reseen.files.tensors import Listing
 from reseen.files.thread_time import FileTime
 from reseen.fingerprints.layer_bytes import distinct_bytes
 from reseen.fingerprints.local import weights_of
 from reseen.fingerprints.weight_plan import read_plan
-from reseen.fingerprints.weight_sketch import WeightsRead, joined, read_weights
+from reseen.fingerprints.weight_sketch import WeightsRead, read_weights
 from reseen.match.checkpoint_layers import LayersByBase
 from reseen.observed.blind_spots import READ_OF_CHECKPOINTS, WHOLE_WEIGHTS, beside_base, no_base
 from reseen.observed.checkpoint_sketches import ReadWeights
-from reseen.records import Artifact, BlindSpot, Rung
+from reseen.records import Artifact, Rung
 from reseen.registry import never_read
 from reseen.registry.never_read import NeverRead
 from reseen.scan.bases_at_hand import BasesAtHand
@@ -59,8 +59,7 @@ async def read_checkpoint(
         if limit := limited(context, artifact, so_far, _length(more)):
             return limit
         besides = await step_through(context, artifact, read_weights(more), Kind.WHOLE, clock)
-        sketch = joined(read.sketch, besides.sketch)
-        read = WeightsRead(sketch, read.left_out | besides.left_out)
+        read = read.with_more(besides)
     return LayersRead(choice, read).told(so_far)
 
 
@@ -80,8 +79,7 @@ class LayersRead:
         kept = ReadWeights(sketch.encode(), self.choice.is_enough)
         whole = sum(spot.count for spot in so_far.blind if spot.code == WHOLE_WEIGHTS)
         spots = [spot for spot in so_far.blind if spot.code not in READ_OF_CHECKPOINTS]
-        left_out = sorted(self.read.left_out.items())
-        spots += [BlindSpot(Unread.code, why, layers) for why, layers in left_out]
+        spots += self.read.blind
         if found.difference is None:
             blind = (no_base(self.choice.has_bases, whole), *spots)
             return replace(with_read(so_far, weights=kept), blind=blind)
