@@ -24,6 +24,7 @@ READS = {
     *("weights_of", "read_base", "read_chosen", "read_against"),
     *("Fingerprinter", "WholeFile", "LocalFile", "Sketcher"),
     *("read_stream", "with_members", "with_parts"),
+    *("step_through", "read_checkpoint"),
 }
 """Functions, by the name that a file imports them under."""
 METHODS = {"read", "stream"}
@@ -41,8 +42,10 @@ THROUGH: dict[Place, Place] = {
     ("scan/inspect.py", "_screen"): ("scan/inspect.py", "read"),
     ("scan/screen.py", "_by_layers"): ("scan/screen.py", "screen"),
     ("scan/screen.py", "_by_rows"): ("scan/screen.py", "screen"),
-    ("scan/screen.py", "_read"): ("scan/screen.py", "_by_layers"),
-    ("scan/context.py", "ReadContext.read"): ("scan/screen.py", "_read"),
+    ("scan/steps.py", "step_through"): ("scan/screen.py", "_by_layers"),
+    ("scan/checkpoint.py", "read_checkpoint"): ("scan/screen.py", "screen"),
+    ("scan/inspect.py", "_layers"): ("scan/inspect.py", "read"),
+    ("scan/context.py", "ReadContext.read"): ("scan/screen.py", "_by_layers"),
     ("scan/screen.py", "config_beside"): ("scan/inspect.py", "_config"),
     ("scan/inspect.py", "_config"): ("scan/inspect.py", "read"),
     ("scan/archive_at_hub.py", "_read_whole"): ("scan/archive_at_hub.py", "read_members"),
@@ -52,8 +55,9 @@ THROUGH: dict[Place, Place] = {
     ("scan/archive_at_hub.py", "_configs"): ("scan/archive_at_hub.py", "_read_wanted"),
     ("scan/archive_at_hub.py", "_read"): ("scan/archive_at_hub.py", "_read_wanted"),
     ("scan/archive_at_hub.py", "_read_wanted"): ("scan/archive_at_hub.py", "read_members"),
-    # a checkpoint here
-    ("match/checkpoints.py", "read_base"): ("operations/bases.py", "add"),
+    # a checkpoint here: `_came` of scan/folder.py asks of each file before its layers are read
+    ("scan/checkpoint.py", "read_here"): ("scan/bases_at_hand.py", "may_be_checkpoint"),
+    ("match/checkpoint_layers.py", "read_base"): ("operations/bases.py", "add"),
     # a file that a person names at a hub
     ("scan/remote.py", "listing_of"): ("scan/remote.py", "_with_artifact"),
     ("scan/remote.py", "listing_of.read"): ("scan/remote.py", "_with_artifact"),
@@ -173,7 +177,7 @@ def test_the_readers_that_are_known_are_found() -> None:
         *(
             ("scan/inspect.py", "read"),
             ("scan/inspect.py", "_read_all"),
-            ("scan/screen.py", "_read"),
+            ("scan/screen.py", "_by_layers"),
         ),
         *(("scan/remote.py", "sketch_of.read"), ("scan/folder.py", "_came")),
         *(("gate/upload_work.py", "read_upload"), ("gate/front.py", "answer_file")),
