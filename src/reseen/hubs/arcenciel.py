@@ -33,7 +33,6 @@ from reseen.hubs.hub import (
     Abilities,
     FilesPage,
     RepositoryPage,
-    Revisions,
     WantedRepositories,
 )
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
@@ -216,13 +215,6 @@ class ArcEnCiel(HttpHub):
             problems.append(Problem(where, f"{reason} among its files"))
             path = f"{number}/file"
         return Artifact(self._name, RepoType.MODEL, repo, number, "main", path, None, sha256=sha256)
-
-    async def refs(self, type: RepoType, repo: str) -> Revisions:
-        """Nothing stands beside what everybody sees."""
-        return Revisions(())
-
-    async def revisions(self, type: RepoType, repo: str) -> Revisions:
-        return Revisions(())
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         raise HubMissing("nothing of this hub is read: it does not say how long a file is")

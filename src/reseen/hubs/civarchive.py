@@ -26,7 +26,6 @@ from reseen.hubs.hub import (
     ByHash,
     FilesPage,
     RepositoryPage,
-    Revisions,
     WantedRepositories,
 )
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
@@ -134,12 +133,6 @@ class CivArchive(HttpHub):
         self, type: RepoType, repo: str, revision: str, ref: str | None
     ) -> AsyncIterator[FilesPage]:
         yield _no_files()
-
-    async def refs(self, type: RepoType, repo: str) -> Revisions:
-        return Revisions(())
-
-    async def revisions(self, type: RepoType, repo: str) -> Revisions:
-        return Revisions(())
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         return _no_bytes()

@@ -28,7 +28,6 @@ from reseen.hubs.hub import (
     ByHash,
     FilesPage,
     RepositoryPage,
-    Revisions,
     WantedRepositories,
 )
 from reseen.hubs.list_so_far import ListsSoFar
@@ -126,14 +125,6 @@ class Civitai(HttpHub):
         if isinstance(found, Problem) or number_of(found.repository.id) != number:
             raise HubGarbage("the hub's answer for one model cannot be read")
         return found
-
-    async def refs(self, type: RepoType, repo: str) -> Revisions:
-        """Nothing stands beside what everybody sees."""
-        return Revisions(())
-
-    async def revisions(self, type: RepoType, repo: str) -> Revisions:
-        """Nor does the hub show what was there before."""
-        return Revisions(())
 
     async def ask(self, digests: Sequence[bytes]) -> AsyncIterator[ByHash]:
         """Which files with these SHA-256s are published: one question, and one more for each 100

@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reseen.hubs.http import ClientOptions, Http
-from reseen.hubs.hub import Abilities, Usage
+from reseen.hubs.hub import Abilities, Revisions, Usage
+from reseen.records import RepoType
 from reseen.settings import USUAL_QUOTAS, host_of
 
 
@@ -46,6 +47,14 @@ class HttpHub:
     @property
     def usage(self) -> Usage:
         return self._usage
+
+    async def refs(self, type: RepoType, repo: str) -> Revisions:
+        """Nothing stands beside what everybody sees, where a hub says nothing else."""
+        return Revisions(())
+
+    async def revisions(self, type: RepoType, repo: str) -> Revisions:
+        """Nor is anything shown that was there before."""
+        return Revisions(())
 
     async def close(self) -> None:
         await self._http.close()

@@ -23,7 +23,6 @@ from reseen.hubs.hub import (
     ByHash,
     FilesPage,
     RepositoryPage,
-    Revisions,
     WantedRepositories,
 )
 from reseen.hubs.liblib_addresses import NOBODY
@@ -151,12 +150,6 @@ class Liblib(HttpHub):
         if type is not RepoType.MODEL or not _ID.fullmatch(id):
             raise HubMissing("this hub has models alone")
         return await self._model(id)
-
-    async def refs(self, type: RepoType, repo: str) -> Revisions:
-        return Revisions(())
-
-    async def revisions(self, type: RepoType, repo: str) -> Revisions:
-        return Revisions(())
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         return _not_read()

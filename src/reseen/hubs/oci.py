@@ -29,7 +29,6 @@ from reseen.hubs.hub import (
     Abilities,
     FilesPage,
     RepositoryPage,
-    Revisions,
     WantedRepositories,
 )
 from reseen.hubs.list_so_far import ListSoFar, ListsSoFar
@@ -261,13 +260,6 @@ class OciRegistry(HttpHub):
         except HubAuth as e:
             await self._tokens.answered(scope, e)
         return await ask()
-
-    async def refs(self, type: RepoType, repo: str) -> Revisions:
-        """Nothing stands beside: all tags are looked at together."""
-        return Revisions(())
-
-    async def revisions(self, type: RepoType, repo: str) -> Revisions:
-        return Revisions(())
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Bytes of an artifact: at most `wanted.length`, fewer where it ends."""
