@@ -21,7 +21,8 @@ from reseen.files import system_limits
 
 GRAB = "held = [bytearray(16 << 20) for _ in range(100_000)]"
 SPIN = "while True: pass"
-WORK = {"memory": GRAB, "processor time": SPIN}
+WORK = {"memory": (GRAB, "60"), "processor time": (SPIN, "1")}
+"""What is done, and the seconds that it has: as many as it likes, where time is not what ends."""
 
 ONE = """
 import json, resource, sys
@@ -32,7 +33,7 @@ before = [resource.getrlimit(kind) for kind in kinds]
 said = []
 for each in range(int(sys.argv[1])):
     try:
-        with system_limits.limits(0, memory=256 << 20, seconds=1), bulkhead():
+        with system_limits.limits(0, memory=256 << 20, seconds=int(sys.argv[3])), bulkhead():
             exec(sys.argv[2])
     except SystemLimit as e:
         said.append([str(e), e.code, e.remedy])
@@ -44,13 +45,13 @@ ALL = """
 import json, resource, sys
 from reseen.errors import SystemLimit, bulkhead
 from reseen.files import system_limits
-system_limits.limit_process(0, memory=256 << 20, seconds=1)
+system_limits.limit_process(0, memory=256 << 20, seconds=int(sys.argv[2]))
 try:
     with bulkhead():
         exec(sys.argv[1])
 except SystemLimit as e:
     print(json.dumps([str(e), resource.getrlimit(resource.RLIMIT_CORE)]), flush=True)
-exec(sys.argv[2])
+exec(sys.argv[3])
 """
 
 
@@ -63,7 +64,7 @@ def run(code: str, *arguments: str) -> Any:
 
 @pytest.mark.parametrize("what", WORK)
 def test_what_reaches_a_limit_is_one_files_trouble_and_the_next_begins_anew(what: str) -> None:
-    code, text = run(ONE, "2", WORK[what])
+    code, text = run(ONE, "2", *WORK[what])
     assert code == 0
     told = json.loads(text)
     assert told["same"], "the limits are left as they were"
@@ -76,7 +77,7 @@ def test_what_reaches_a_limit_is_one_files_trouble_and_the_next_begins_anew(what
 
 @pytest.mark.parametrize("what", WORK)
 def test_a_process_for_one_file_leaves_no_core(what: str) -> None:
-    code, text = run(ALL, WORK[what], "")
+    code, text = run(ALL, *WORK[what], "")
     assert code == 0
     said, core = json.loads(text)
     assert what in said
@@ -85,7 +86,7 @@ def test_a_process_for_one_file_leaves_no_core(what: str) -> None:
 
 def test_who_goes_on_all_the_same_is_ended_by_the_system() -> None:
     again = "try:\n  while True: pass\nexcept Exception: pass\nwhile True: pass"
-    code, text = run(ALL, SPIN, again)
+    code, text = run(ALL, SPIN, "1", again)
     assert code < 0, "a signal ended it"
     assert "processor time" in text
 
@@ -141,7 +142,7 @@ def test_a_process_ends_with_its_parent_on_every_system(tmp_path: Path, system: 
 
 def test_where_limits_cannot_be_set_files_are_read_without(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", ONE.replace("exec(sys.argv[2])", "held = bytes(1 << 29)"), "2"],
+        [sys.executable, "-c", ONE, "2", "held = bytes(1 << 29)", "60"],
         env={**os.environ, "PYTHONPATH": elsewhere(tmp_path)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip

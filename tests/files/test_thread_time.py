@@ -44,7 +44,7 @@ def test_a_step_that_does_not_end_is_stopped_and_no_other() -> None:
     other = threading.Event()
 
     def patient() -> str:
-        with FileTime(0.05).step():  # waiting takes no processor
+        with FileTime(5.0).step():
             assert other.wait(60)
         return "done"
 
@@ -58,7 +58,8 @@ def test_a_step_that_does_not_end_is_stopped_and_no_other() -> None:
     assert told == ["done"]
 
 
-def test_the_steps_of_a_file_add_up() -> None:
+def test_the_steps_of_a_file_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread_time, "_used", lambda step: 0.02)  # each, on any machine
     clock, steps = FileTime(0.05), 0
 
     def whole() -> None:
@@ -69,7 +70,7 @@ def test_the_steps_of_a_file_add_up() -> None:
 
     (raised,) = in_thread(whole)
     assert isinstance(raised, OutOfTime)
-    assert steps > 1
+    assert steps in (2, 3)  # as somebody looks during the third, or not
 
 
 def test_what_is_left_of_a_file_has_as_long_again_and_then_nothing_has() -> None:
@@ -109,10 +110,14 @@ taken_back, usual = [], thread_time._take_back
 thread_time.LOOK = 0.005
 thread_time._take_back = lambda thread: (taken_back.append(thread), usual(thread))
 
+def spin():
+    while True:
+        pass
+
 def stopped():
     while not taken_back:
         try:
-            thread_time.FileTime(0.001).run(sum, range(100_000))
+            thread_time.FileTime(0.001).run(spin)
         except OutOfTime:
             pass
 

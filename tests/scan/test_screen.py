@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import math
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +22,7 @@ from tests.scan.fake_hub import COMMIT, NAME, FakeHub
 
 from replica import made
 from reseen.errors import HubAuth
-from reseen.files import system_limits, thread_time
+from reseen.files import thread_time
 from reseen.files.source import Range
 from reseen.fingerprints.sketch import Sketch
 from reseen.fingerprints.whole import fingerprint
@@ -103,12 +105,11 @@ def test_weights_that_take_more_time_than_a_file_has_are_that_files_trouble(
     end."""
     (removal,) = put(store, REMOVED)
     registry = known(store)
-    whole, first = screen.read_sketch, [True]
+    whole, asked = screen.read_sketch, itertools.count()
     endless: set[int] = set()
 
     def never(*given: Any) -> Any:
-        if first:
-            first.clear()
+        if next(asked) == 0:  # of threads that come at one moment, one alone
             yield Range(0, 8)
             own = threading.get_ident()
             try:  # from here on it may be broken at any call, that of `add` too
@@ -120,10 +121,13 @@ def test_weights_that_take_more_time_than_a_file_has_are_that_files_trouble(
         return (yield from whole(*given))
 
     monkeypatch.setattr(screen, "read_sketch", never)
-    monkeypatch.setattr(system_limits, "SECONDS", 1)
     monkeypatch.setattr(thread_time, "LOOK", 0.01)
-    # However fast this machine is: only what has no end takes time.
-    monkeypatch.setattr(thread_time, "_used", lambda step: 2.0 * (step.thread in endless))
+    # However fast this machine is: what has no end takes all the time there is, and the rest is far
+    # from what a file has.
+    used = thread_time._used
+    monkeypatch.setattr(
+        thread_time, "_used", lambda step: math.inf if step.thread in endless else used(step)
+    )
     found = go(FakeHub({"x.bin": CAST, "y.bin": RESIZED}), registry)
     assert found.complete
     assert sorted(len(one.matches) for one in found.seen) == [0, 1]

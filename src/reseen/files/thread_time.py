@@ -65,7 +65,7 @@ class FileTime:
                 step.broken.wait()
                 _take_back(thread)  # and if it had not come yet, it does not
             else:
-                self.left -= time.clock_gettime(clock) - step.started
+                self.left -= _used(step)
 
     def run(self, work: Callable[..., T], *given: Any) -> T:
         """The same for one call."""
