@@ -369,6 +369,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "decisions": ("review", set()),
     "digests": ("registry", {"match"}),
     "dismissals": ("review", set()),
+    "embedded_digests": ("observed", set()),
     "evidence": ("observed", {"match", "scan"}),
     "factor_roles": ("review", set()),
     "fact_events": ("registry", set()),

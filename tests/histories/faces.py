@@ -66,8 +66,7 @@ class Seen:
     state: str
     confirmed: str
     hints: frozenset[str]
-    """The kinds of what only hints beside it; but for what a file says of itself, which is not
-    kept, so that a removal that comes later does not know it."""
+    """The kinds of what only hints beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -679,11 +678,7 @@ class Room:
             for each in sightings.every(connection):
                 on = each.rung > Rung.HINT or each.rung is Rung.REFUTED
                 if each.state is SightingState.LIVE and not each.withdrawn and on:
-                    hints = frozenset(
-                        e.kind
-                        for e in each.standing
-                        if e.rung is Rung.HINT and not e.kind.startswith("embedded")
-                    )
+                    hints = frozenset(e.kind for e in each.standing if e.rung is Rung.HINT)
                     live[groups[each.removal], places[at[each.id]]] = Seen(
                         int(each.rung), each.state.value, each.confirmed.value, hints
                     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from tests.histories.world import Content, contents
+from tests.histories.world import Content, contents, stated
 
 SITE = "models.example"
 WHOLE = ("sha256", "blake3", "git blob")
@@ -31,6 +31,8 @@ class Row:
     """Kind (of `WHOLE`, and `XET`) -> digest."""
     size: int | None = None
     autov2: bytes | None = None
+    states: tuple[bytes, bytes] | None = None
+    """AutoV3 and AutoV1, as the file's header states them of itself: hints, and nothing more."""
     model: int | None = None
     """The model's number in its link."""
     file: Content | None = None
@@ -62,7 +64,8 @@ _NAMES = {
     "x.safetensors": "r1", "a.bin": "r2", "m.safetensors": "r3", "e.safetensors": "r6",
     "five.safetensors": "r5", "o.safetensors": "r1-cast",
 }  # fmt: skip
-COLUMNS = ("name", "url", "sha256", "blake3", "git_blob_sha1", "xet", "autov2", "size", "file_name")
+COLUMNS = ("name", "url", "sha256", "blake3", "git_blob_sha1", "xet", "autov2", "autov3", "autov1",
+           "size", "file_name")  # fmt: skip
 
 
 def text(rows: Iterable[Row]) -> str:
@@ -74,6 +77,7 @@ def text(rows: Iterable[Row]) -> str:
             row.link or "",
             *(row.whole.get(kind, b"").hex() for kind in (*WHOLE, XET)),
             "" if row.autov2 is None else row.autov2.hex(),
+            *(value.hex() for value in row.states or (b"", b"")),
             "" if row.size is None else str(row.size),
             row.file_name,
         )
@@ -92,6 +96,7 @@ def rows() -> dict[str, Row]:
         *kinds: str,
         size: int | bool = False,
         short: str | None = None,
+        states: str | None = None,
         model: int | None = None,
         hostile: bool = False,
     ) -> None:
@@ -109,6 +114,7 @@ def rows() -> dict[str, Row]:
             whole=whole,
             size=bytes_,
             autov2=None if short is None else files[short].sha256[:5],
+            states=None if states is None else stated(files[states]),
             model=model,
             hostile=hostile,
         )
@@ -169,6 +175,11 @@ def rows() -> dict[str, Row]:
     row("hostile", "sha256:r1", "xet:r1-cast", hostile=True)
     row("hostile", "sha256:r2", "xet:i1", size=True, hostile=True)
     row("hostile", "blake3:r2", "xet:i4", hostile=True)
+    # With what files state of themselves, of their own or as a tool left it; a lie.
+    row("third", "sha256:r1", states="r1")
+    row("second", "blake3:r2", states="r2")
+    row("first", "sha256:r5", states="r5")
+    row("hostile", "sha256:r5-cast", states="r4", hostile=True)
     return {n: replace(r, further=at >= further) for at, (n, r) in enumerate(found.items())}
 
 

@@ -99,16 +99,28 @@ def contents() -> dict[str, Content]:
     files: dict[str, tuple[bytes, str | None]] = {key: (d, key) for key, d in removed.items()}
     files["r1-header"] = (made.header_edited(removed["r1"]), "r1")
     files["r2-order"] = (made.reordered(removed["r2"], 3), "r2")
-    files["r1-cast"] = (made.cast_and_renamed(removed["r1"]), "r1")
+    files["r1-cast"] = (_stating(made.cast_and_renamed(removed["r1"]), removed["r1"]), "r1")
     files["r2-small"] = (made.scaled_and_resized(removed["r2"], rank=1, scale=1.5), "r2")
-    files["r5-cast"] = (made.cast_and_renamed(removed["r5"]), "r5")
+    files["r5-cast"] = (_stating(made.cast_and_renamed(removed["r5"]), removed["r5"]), "r5")
     files["r5-small"] = (made.scaled_and_resized(removed["r5"], rank=1, scale=0.8), "r5")
-    files["i1"] = (made.adapter(8101, rank=2), "i1")
+    files["i1"] = (_stating(made.adapter(8101, rank=2), removed["r4"]), "i1")
     files["i2"] = (made.adapter(8102, rank=3), "i2")
     files["i3"] = (made.adapter(8103, rank=2), "i3")
     files["i4"] = (made.of_size(8104, 5000), None)
     files |= figures.files()
     return {key: _content(key, *what) for key, what in files.items()}
+
+
+def _stating(file: bytes, of: bytes) -> bytes:
+    """The same tensors under a header that states another file's hashes, as tools leave them."""
+    return made.safetensors(made.opened(file)[0], made.opened(of)[1])
+
+
+def stated(content: Content) -> tuple[bytes, bytes]:
+    """The short digests that a trainer wrote into the file: AutoV3 and AutoV1."""
+    says = made.opened(content.data)[1]
+    whole, legacy = says["sshs_model_hash"], says["sshs_legacy_hash"]
+    return bytes.fromhex(whole[:12]), bytes.fromhex(legacy)
 
 
 @cache

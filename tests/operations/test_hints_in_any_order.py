@@ -18,7 +18,7 @@ from tests.scan.test_screen import go, large, saved
 
 from reseen.match import background as backgrounds
 from reseen.match.background import Stranger
-from reseen.match.evidence import BY_WEIGHTS
+from reseen.match.evidence import BY_EMBEDDED, BY_WEIGHTS
 from reseen.observed import leads, sightings
 from reseen.observed.readings import read_so_far
 from reseen.operations import classes, consequences, lists, removals
@@ -34,8 +34,8 @@ WHY = "Sample reason 01"
 NAME, CAST_NAME = "lead 07.bin", "cast 07.bin"
 LINK = "https://models.example/models/101?modelVersionId=1101"
 IN_FULL = Options(background=0, confirm=Confirm.FULL)
-MORE = ("blake3", "git-blob-sha1", "data-sha256", "tensors-blake3")
-"""What was learned says beside the SHA-256."""
+MORE = {"blake3", "git-blob-sha1", "data-sha256", "tensors-blake3", *BY_EMBEDDED}
+"""What was learned says beside the SHA-256, also of a file that states it of itself."""
 Hints = dict[str, set[tuple[str, str]]]
 """Path -> what a sighting stands on: (rung, kind)."""
 

@@ -217,6 +217,7 @@ def test_it_goes_on_working(old: str, released: str) -> None:
         "0013": 10,
         "0014": 11,
         "0015": 11,
+        "0016": 11,
     }.get(released, 7)
     lines += SEALED_SINCE[released]
     with Store(old, upgrade=True) as store:
@@ -394,6 +395,47 @@ def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(StoreError, match="driver") as told:
             Store(f"{scheme}://somebody@127.0.0.1:1/x")
         assert "reseen[postgresql]" in str(told.value.remedy)
+
+
+# -- 0017: what files state of themselves ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("released", ["0016"], indirect=True)
+def test_digests_by_which_hints_were_given_are_kept(old: str) -> None:
+    """Of the evidence, which has them; no short form beside its long one, and nothing else."""
+    from reseen.observed import embedded
+    from reseen.store import backends
+
+    data = bytes(range(32))
+    told = {
+        "embedded-data-sha256": data.hex(),
+        "embedded-autov3": data[:6].hex(),
+        "embedded-autov1": "0a0b0c0d",
+        "filename": "equal",
+    }
+    engine, _ = backends.open_engine(old, 60)
+    with engine.begin() as connection:
+        (sighting, artifact), *_ = connection.execute(
+            text("SELECT pk, artifact_pk FROM sightings ORDER BY pk")
+        ).all()
+        for kind, value in told.items():
+            connection.execute(
+                text(
+                    "INSERT INTO evidence (sighting_pk, rung, kind, value, why, at, stands) "
+                    "VALUES (:pk, 10, :kind, :value, 'sample', 7, 1)"
+                ),
+                {"pk": sighting, "kind": kind, "value": value},
+            )
+    engine.dispose()
+    with Store(old, upgrade=True) as store, store.read() as connection:
+        assert rows(connection)["embedded_digests"] == [
+            {"kind": 6, "value": data, "artifact_pk": artifact},
+            {"kind": 8, "value": bytes.fromhex("0a0b0c0d"), "artifact_pk": artifact},
+        ]
+        (kept,) = embedded.of_artifacts(connection, [artifact]).values()
+        assert [str(digest) for digest in kept] == [
+            f"data-sha256:{data.hex()}", "autov1:0a0b0c0d", f"autov3:{data[:6].hex()}"
+        ]  # fmt: skip
 
 
 # -- 0003: digests that were learned get their source --------------------------------------------

@@ -40,6 +40,8 @@ class Rule:
     """We compute it from bytes."""
     teaches: bool = False
     """A file that has it is the claim's own, byte for byte, and may teach it more."""
+    embedded: bool = False
+    """Files state it of themselves, in their metadata."""
     short: DigestKind | None = None
     """The kind that is its beginning."""
 
@@ -54,11 +56,11 @@ LADDER: Mapping[DigestKind, Rule] = {
     DigestKind.XET: replace(_FILE, hubs_state=True, computed=False),
     # Passing for a removed file under SHA-1 takes a second preimage, which nobody can make.
     DigestKind.GIT_BLOB: replace(_FILE, hubs_state=True),
-    DigestKind.DATA_SHA256: replace(_TENSORS, short=DigestKind.AUTOV3),
+    DigestKind.DATA_SHA256: replace(_TENSORS, short=DigestKind.AUTOV3, embedded=True),
     DigestKind.TENSORS_BLAKE3: _TENSORS,
-    DigestKind.AUTOV1: _PART,
+    DigestKind.AUTOV1: replace(_PART, embedded=True),
     DigestKind.AUTOV2: _PART,
-    DigestKind.AUTOV3: _PART,
+    DigestKind.AUTOV3: replace(_PART, embedded=True),
     DigestKind.CRC32: _PART,
 }
 """The surest first."""
@@ -72,6 +74,8 @@ LONG = tuple(k for k, rule in LADDER.items() if rule.scope is not DigestScope.PA
 PROVE = (*WHOLE, *OF_TENSORS)
 """Those that prove something when we computed them from bytes."""
 TEACH = tuple(k for k, rule in LADDER.items() if rule.teaches)
+EMBEDDED = tuple(k for k, rule in LADDER.items() if rule.embedded)
+"""Those that files state of themselves: whatever they prove elsewhere, a hint."""
 LONG_OF: Mapping[DigestKind, DigestKind] = {
     rule.short: kind for kind, rule in LADDER.items() if rule.short is not None
 }
@@ -113,6 +117,12 @@ def contradicts(known: Mapping[DigestKind, bytes], claim: Mapping[DigestKind, by
             told[short] = known[long][: short.length]
     equal = (kind for kind, value in claim.items() if told.get(kind) == value)
     return contradicted(bits(claim), bits(told), bits(equal))
+
+
+def is_beginning(one: bytes, other: bytes) -> bool:
+    """Is one of two digests of the same bytes the beginning of the other, or the whole of it?"""
+    length = min(len(one), len(other))
+    return one[:length] == other[:length]
 
 
 def size_allows(kind: DigestKind, claimed: int | None, size: int | None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from reseen.fingerprints.kinds import LADDER, PROVE
+from reseen.fingerprints.kinds import EMBEDDED, LADDER, PROVE
 from reseen.observed import merge_parts
 from reseen.observed.merge_parts import PartBlock
 from reseen.records import DigestKind, Evidence, Figure, Match, Rung
@@ -32,6 +32,9 @@ _LEADS = {"BY_ORDER": BY_ORDER, "RECIPE": RECIPE, "OTHER_PART": OTHER_PART, "MIX
 NAMED_BY_DIGEST, FILE_NAME, PATH = "filename-sha256", "filename", "path"
 BY_NAME = frozenset({NAMED_BY_DIGEST, FILE_NAME, PATH})
 """The kinds of a hint by how a file is called."""
+_EMBEDDED = "embedded-{}"
+BY_EMBEDDED = frozenset(_EMBEDDED.format(kind.label) for kind in EMBEDDED)
+"""The kinds of a hint by what a file states of itself."""
 PART = "sketch-part"
 """The kind of what shows that a removal is inside a merge."""
 CHECKPOINT = "sketch-checkpoint"
@@ -256,7 +259,7 @@ def short(kind: DigestKind, value: bytes) -> Evidence:
 def embedded(kind: DigestKind, value: bytes) -> Evidence:
     """The file says of itself that it has a digest of the removal's."""
     why = f"The file's metadata states a {kind.label} of the removal; anyone can write that."
-    return Evidence(Rung.HINT, f"embedded-{kind.label}", value.hex(), why)
+    return Evidence(Rung.HINT, _EMBEDDED.format(kind.label), value.hex(), why)
 
 
 def file_named_by_digest(value: bytes) -> Evidence:

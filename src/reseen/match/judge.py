@@ -19,9 +19,9 @@ from sqlalchemy import Connection, Select, select
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import LONG, OF_TENSORS, PROVE
 from reseen.match import digests_alone, ladder
-from reseen.match.evidence import BY_NAME, BY_WEIGHTS, PART
+from reseen.match.evidence import BY_EMBEDDED, BY_NAME, BY_WEIGHTS, PART
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
-from reseen.observed import artifacts, as_stated, sightings
+from reseen.observed import artifacts, as_stated, embedded, sightings
 from reseen.observed import evidence as kept
 from reseen.observed.artifacts import LFS, ON_POINTER
 from reseen.observed.of_class import ClassToldBy
@@ -33,6 +33,8 @@ from reseen.store.database import chunks, now
 
 Pair = tuple[int, int]
 """Artifact pk, removal pk."""
+_TOLD_ANEW = BY_WEIGHTS | BY_EMBEDDED
+"""The kinds of leads that are made anew of what is stored when a removal or a file changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def judge_removals(
     by_removal: defaultdict[int, set[Pair]] = defaultdict(set)
     for pair in (*more, *xet):
         by_removal[pair[1]].add(pair)
-    for removal, artifact in kept.leads_of(connection, BY_WEIGHTS, removals=pks):
+    for removal, artifact in kept.leads_of(connection, _TOLD_ANEW, removals=pks):
         by_removal[removal].add((artifact, removal))
     for chunk in chunks(pks):
         pairs = set(_exact(connection, chunk))
@@ -156,13 +158,13 @@ def judge_files(connection: Connection, secret: bytes, artifact_pks: Collection[
     changed of what was read of them whether it counts. No hub is asked."""
     if not artifact_pks:
         return Judged()
-    from reseen.match.retroactive import copies_among
+    from reseen.match.retroactive import copies_among, stated_among
 
     pairs = {*_known(connection, artifacts=artifact_pks), *_by_reading(connection, artifact_pks)}
-    like = list(copies_among(connection, artifact_pks))
+    like = [*copies_among(connection, artifact_pks), *stated_among(connection, artifact_pks)]
     pk_of = _pks(connection, {removal for _, removal, _ in like})
     more: defaultdict[Pair, list[Evidence]] = defaultdict(list)
-    leads = kept.leads_of(connection, BY_WEIGHTS, artifacts=artifact_pks)
+    leads = kept.leads_of(connection, _TOLD_ANEW, artifacts=artifact_pks)
     pairs.update((artifact, removal) for removal, artifact in leads)
     for pair, proofs in (*_likeness(connection, pairs), *_hints(connection, pairs, BY_WEIGHTS)):
         more[pair] += proofs
@@ -432,6 +434,7 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
         ):
             computed[pk][DigestKind(kind)] = bytes(value)
         on_disk = artifacts.on_disk(connection, computed)
+        stated = embedded.of_artifacts(connection, chunk)
         rows = connection.execute(
             select(
                 a.pk,
@@ -468,6 +471,7 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
                 alone=row.pk in told_by,
                 in_archive=told_by.get(row.pk) is ClassToldBy.ARCHIVE,
                 by_weights=told_by.get(row.pk) is ClassToldBy.WEIGHTS,
+                embedded=stated.get(row.pk, ()),
             )
     return found
 

@@ -11,7 +11,7 @@ file's, as read or as stated; it never makes what a hub states false.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reseen.fingerprints.git import pointer_oid
@@ -23,6 +23,7 @@ from reseen.fingerprints.kinds import (
     STATED_BY_HUBS,
     WHOLE,
     contradicts,
+    is_beginning,
     size_allows,
 )
 from reseen.fingerprints.known_bogus import why_bogus
@@ -100,6 +101,8 @@ class FileFacts:
     """It stands in an archive of that class: nobody knows what is in that one."""
     by_weights: bool = False
     """A digest of its weights is what tells that: those count too."""
+    embedded: tuple[Digest, ...] = ()
+    """What its header states of itself, in order; empty also where nobody kept that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,12 @@ def judge(
         file = _digests_alone(file)
     if cls.never_read or file.alone:
         more = [e for e in more if e.rung is Rung.HINT and e.kind not in evidence.BY_WEIGHTS]
-    more = [*(e for claim in claims for e in _short(file, claim)), *_beside_short(more)]
+    anew = _SHORT_LABELS | evidence.BY_EMBEDDED if file.embedded else _SHORT_LABELS
+    more = [
+        *(e for claim in claims for e in _short(file, claim)),
+        *_embedded(file, claims),
+        *(e for e in more if e.rung is not Rung.HINT or e.kind not in anew),
+    ]
     found = [_by_claim(file, claim) for claim in claims]
     proofs = _once(e for one in found for e in one.evidence)
     if any(one.false_size for one in found):
@@ -238,9 +246,14 @@ def _short(file: FileFacts, claim: ClaimFacts) -> Iterator[Evidence]:
             yield evidence.short(kind, said[kind])
 
 
-def _beside_short(more: Iterable[Evidence]) -> Iterator[Evidence]:
-    """Without short digests, which are told anew."""
-    return (e for e in more if e.rung is not Rung.HINT or e.kind not in _SHORT_LABELS)
+def _embedded(file: FileFacts, claims: Collection[ClaimFacts]) -> Iterator[Evidence]:
+    """Digests of these claims that the file states of itself, as long as or shorter than they are.
+    What is in a file of the class that is never read counts for nothing."""
+    for digest in () if file.alone else file.embedded:
+        alike = [digest.kind, LADDER[digest.kind].short, LONG_OF.get(digest.kind)]
+        said = (claim.digests.get(kind) for kind in alike if kind for claim in claims)
+        if any(value and is_beginning(value, digest.value) for value in said):
+            yield evidence.embedded(digest.kind, digest.value)
 
 
 def _stated(file: FileFacts, claim: ClaimFacts) -> Iterable[Evidence]:

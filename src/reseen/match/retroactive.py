@@ -1,4 +1,5 @@
-"""What stored rows tell beside whole digests: likeness, short hashes, and what is worth reading.
+"""What stored rows tell beside whole digests: likeness, short hashes, what files state of
+themselves, and what is worth reading.
 
 What comes in: an open transaction, after a list was imported or a removal has learned. What goes
 out: evidence for `judge`; and artifacts that are worth reading now, because their size could hold
@@ -8,16 +9,17 @@ nothing.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
-from reseen.fingerprints.kinds import LADDER, LONG_OF, size_allows
+from reseen.fingerprints.kinds import EMBEDDED, LADDER, LONG_OF, size_allows
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence
 from reseen.match.snapshot import HEADER_ROOM
-from reseen.observed import rows
+from reseen.observed import embedded, rows
 from reseen.records import Digest, DigestKind, Evidence
 from reseen.store.schema import (
     artifacts,
@@ -73,8 +75,9 @@ def _bands(data_sizes: Collection[int]) -> list[tuple[int, int]]:
 
 def beside_digests(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
     """Stored artifacts that are like these removals (None: all in force) by their weights, and
-    those that a short hash hints at."""
+    those that a short hash hints at, or what they state of themselves."""
     yield from _by_short(connection, only)
+    yield from _by_embedded(connection, only)
     if _are_sketched(connection):
         from reseen.match import retroactive_sketches  # numpy, which most of this does not need
 
@@ -157,6 +160,47 @@ def _by_short(connection: Connection, only: frozenset[str] | None) -> Iterator[_
                 for _, removal, claimed in owners.get(start, ()):
                     if size_allows(short, claimed, size):
                         yield artifact_pk, removal, evidence.short(short, start)
+
+
+def _by_embedded(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
+    """Files that state of themselves what a list says, or what was computed, of a removal."""
+    if not embedded.any_kept(connection):
+        return
+    for kind in EMBEDDED:
+        short = LADDER[kind].short or kind
+        owners: defaultdict[bytes, set[str]] = defaultdict(set)
+        for value, removal, _ in _values(connection, kind, only):
+            owners[value[: short.length]].add(removal)
+        for artifact_pk, value in embedded.stating(connection, short, owners):
+            for removal in sorted(owners[value]):
+                yield artifact_pk, removal, evidence.embedded(short, value)
+
+
+def stated_among(connection: Connection, artifact_pks: Collection[int]) -> Iterator[_Found]:
+    """(artifact's pk, removal, why) of those of these artifacts that state a digest of a removal in
+    force of themselves."""
+    d = digests.c
+    query = (
+        select(removals.c.id)
+        .join(claims, claims.c.removal_pk == removals.c.pk)
+        .join(digests, d.claim_pk == claims.c.pk)
+        .where(claims.c.in_force == 1)
+        .distinct()
+    )
+    for pk, stated in embedded.of_artifacts(connection, artifact_pks).items():
+        for digest in stated:
+            if LADDER[digest.kind].short is not None:
+                continue  # its beginning is among them, too
+            long = LONG_OF.get(digest.kind, digest.kind)
+            rest = b"\xff" * (long.length - digest.kind.length)
+            alike = or_(
+                *(
+                    and_(d.kind == int(kind), d.value.between(digest.value, digest.value + rest))
+                    for kind in {digest.kind, long}
+                )
+            )
+            said = evidence.embedded(digest.kind, digest.value)
+            yield from ((pk, id, said) for id in connection.scalars(query.where(alike)))
 
 
 def _values(

@@ -16,7 +16,7 @@ from typing import Any, overload
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
 from reseen.errors import NotFound
-from reseen.observed import checkpoint_sketches, further, sketches
+from reseen.observed import checkpoint_sketches, embedded, further, sketches
 from reseen.observed import rows as kept_rows
 from reseen.observed.checkpoint_sketches import ReadWeights
 from reseen.records import (
@@ -76,7 +76,7 @@ class Inspection:
     near: bool = False
     """What was read of its modules comes near a removal, and the rest was not read."""
     embedded: tuple[Digest, ...] = ()
-    """What the file says of itself; not kept."""
+    """What the file says of itself."""
     fingerprint: Fingerprint | None = None
     """When every byte was read just now; not kept as such."""
     judged_by: tuple[Rung, ...] = ()
@@ -470,6 +470,7 @@ def readings(
     computed = sorted((int(d.kind), d.value, pk) for pk, r in read for d in r.digests)
     columns = ("kind", "value", "artifact_pk")
     insert_many(connection, schema.read_digests, columns, computed, ignore=True)
+    embedded.keep(connection, [(pk, r.embedded) for pk, r in read])
     sketches.keep_near(connection, [pk for pk, r in read if r.near], at=at)
     sketches.keep_modules(connection, [(pk, r.modules) for pk, r in read if r.modules])
     made = [(pk, r.sketch) for pk, r in read if r.sketch is not None]

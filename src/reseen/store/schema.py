@@ -316,6 +316,19 @@ read_digests = Table(
 )
 """Digests computed from an artifact's bytes."""
 
+embedded_digests = Table(
+    "embedded_digests",
+    metadata,
+    Column("kind", SmallInteger, primary_key=True),
+    Column("value", LargeBinary, primary_key=True),
+    Column("artifact_pk", ForeignKey("artifacts.pk"), primary_key=True),
+    Index("ix_embedded_digests_artifact", "artifact_pk"),
+    sqlite_with_rowid=False,
+)
+"""Digests that an artifact's header states of itself: hints, so that it does not matter whether it
+was read before or after a list. Nothing else of its metadata is kept, and no short form that a long
+one here begins with."""
+
 read_sketches = Table(
     "read_sketches",
     metadata,

@@ -2,7 +2,7 @@
 
 What comes in: an `ArtifactResult`, and back. Plain numbers and texts, no code; whoever carries it
 proves that it is ours (`parts`). What is not kept in a store is not carried: the fingerprint as
-such, what a file says of itself.
+such.
 """
 
 from __future__ import annotations
@@ -119,6 +119,7 @@ def _inspection(seen: Inspection) -> dict[str, Any]:
         "modules": {group: _text(slots) for group, slots in seen.modules.items()},
         "near": seen.near,
         "judged_by": list(seen.judged_by),
+        "embedded": [[int(each.kind), each.hex] for each in seen.embedded],
     }
 
 
@@ -130,7 +131,7 @@ def _inspection_of(value: Mapping[str, Any]) -> Inspection:
         layout=_bytes(value["layout"]),
         full=bool(value["full"]),
         problem=value["problem"],
-        digests=tuple(Digest(DigestKind(k), bytes.fromhex(v)) for k, v in value["digests"]),
+        digests=_digests(value["digests"]),
         sketch=_bytes(value["sketch"]),
         further=tuple(b64decode(each) for each in value["further"]),
         rows=_bytes(value["rows"]),
@@ -138,7 +139,12 @@ def _inspection_of(value: Mapping[str, Any]) -> Inspection:
         modules={str(group): b64decode(slots) for group, slots in value["modules"].items()},
         near=bool(value["near"]),
         judged_by=_rungs(value["judged_by"]),
+        embedded=_digests(value.get("embedded", ())),  # parts of before have none
     )
+
+
+def _digests(value: Sequence[Sequence[Any]]) -> tuple[Digest, ...]:
+    return tuple(Digest(DigestKind(kind), bytes.fromhex(hex)) for kind, hex in value)
 
 
 def _rungs(value: Sequence[int]) -> tuple[Rung, ...]:
