@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reseen.errors import InputError, bulkhead
+from reseen.errors import FileError, InputError, bulkhead
 from reseen.match import evidence, innocents
 from reseen.match.checkpoint_search import CheckpointSeen
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.registry_parts import FoundPart, RegistryParts
 from reseen.operations.checkpoints import CheckpointReader
-from reseen.records import Fingerprint, JudgedBy, Match, Rung
+from reseen.records import BlindSpot, Fingerprint, JudgedBy, Match, Rung
 from reseen.registry import never_read
 from reseen.registry.adds import why_no_model_file
 from reseen.registry.never_read import NOTHING, read_local
@@ -81,13 +81,18 @@ class Checker:
     def _with_checkpoint(
         self, path: Path, found: Checked, progress: Callable[[int], None] | None
     ) -> Checked:
-        """The same with what is inside a checkpoint, where the file is one and not known itself."""
+        """The same with what is inside a checkpoint, where the file is one and not known itself.
+        What was read before stands, whatever this meets."""
         if any(match.rung > Rung.WEIGHTS for match in found.matches):
             return found
         besides = {match.removal for match in found.matches if match.rung > Rung.HINT}
-        with bulkhead():
-            reader = CheckpointReader(self._store, self._parts)
-            seen = reader.seen(path, found.fingerprint, besides, progress)
+        try:
+            with bulkhead():
+                reader = CheckpointReader(self._store, self._parts)
+                seen = reader.seen(path, found.fingerprint, besides, progress)
+        except FileError as e:
+            read, spot = found.fingerprint, BlindSpot(e.code, str(e))
+            return replace(found, fingerprint=replace(read, blind=(*read.blind, spot)))
         if seen is None:
             return found
         sure = [(each.removal, each.evidence) for each in seen.parts if each.is_sure]

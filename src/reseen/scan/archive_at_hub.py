@@ -20,7 +20,7 @@ from functools import partial
 from io import BytesIO
 from typing import IO
 
-from reseen.errors import FileError, HubBusy, HubError, Malformed, bulkhead
+from reseen.errors import FileError, HubBusy, HubError, Malformed, Unforeseen, bulkhead
 from reseen.files import npz, system_limits, torch_zip, zip_directory
 from reseen.files.archives import BY_PROCESS, Inflated, UnpackBudget, wanted_entries
 from reseen.files.behind import Signatures
@@ -41,7 +41,7 @@ from reseen.registry.never_read import ended, forbids
 from reseen.scan.budget import SPENT, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import OTHER_ENDINGS, is_named_otherwise, read_in_full, smallest
-from reseen.scan.read_result import AWAY, LIMIT, PROGRAM, ReadResult, where
+from reseen.scan.read_result import AWAY, LIMIT, PROGRAM, ReadResult, where, with_trouble
 from reseen.updates.peft import PeftConfig, parse_config
 
 _PIECE = 8 << 20
@@ -95,6 +95,8 @@ async def read_members(context: ReadContext, artifact: Artifact, what: ReadResul
     except HubError as e:
         problem = Problem(where(artifact), str(e), e.remedy)
         return replace(what, problem=problem, busy=isinstance(e, HubBusy), unread=AWAY)
+    except Unforeseen as e:
+        return with_trouble(what, e)
     except FileError:
         return what  # why it cannot be read has been said
 
@@ -168,11 +170,9 @@ async def _read_itself(context: ReadContext, artifact: Artifact, what: ReadResul
     FileError where other bytes come than the hub states."""
     if limit := _limited(context, artifact, what):
         return limit
-    known = context.known
     async with _whole(context, artifact) as source:
         read = await asyncio.to_thread(_of_itself, source, context)
-    exact = known.match_digests(read)
-    told = await asyncio.to_thread(read_in_full, artifact, what.confirmed, read, known, exact)
+    told = await asyncio.to_thread(read_in_full, artifact, what.confirmed, read, context.known)
     return replace(told, members=read.within)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.parts_of_files import is_marked, mark_of
 from reseen.records import Artifact, Confirmed, Fingerprint, member_path
-from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
+from reseen.scan.inspect import ArtifactResult, concluded, read_in_full
 from reseen.scan.read_result import ReadResult
 
 
@@ -45,6 +45,5 @@ def results(
     """What each file in an archive is, and what reading it told. `within`: by their places."""
     for place, inner in within:
         artifact = member_of(archive, place, inner.size)
-        exact = known.match_digests(inner)
-        what = read_in_full(artifact, Confirmed.NONE, inner, known, exact)
-        yield conclude(artifact, (), known, what), what
+        what = read_in_full(artifact, Confirmed.NONE, inner, known)
+        yield concluded(artifact, (), known, what)

@@ -18,7 +18,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reseen.errors import FileError
+from reseen.errors import FileError, Unforeseen
 from reseen.files.tensors import Listing
 from reseen.files.thread_time import FileTime
 from reseen.fingerprints.layer_bytes import distinct_bytes
@@ -91,12 +91,14 @@ class LayersRead:
         return replace(with_read(so_far, weights=kept, judged_by=by), blind=tuple(spots))
 
 
-def read_here(path: Path, never: NeverRead, at_hand: BasesAtHand) -> LayersRead | None:
+def read_here(path: Path, never: NeverRead, at_hand: BasesAtHand) -> LayersRead | Unforeseen | None:
     """Some layers of a checkpoint on this machine, whatever base it has; None for what is none, or
-    cannot be read, which is said of it already."""
+    cannot be read, which is said of it already; an error on which Reseen failed."""
     choice = at_hand.choice(anyhow=True)
     try:
         read = weights_of(path, choice, forbidden=never_read.forbidden_by(never))
+    except Unforeseen as e:
+        return e
     except FileError:
         return None
     return None if read is None else LayersRead(choice, read)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, update
 
-from reseen.errors import FileError, bulkhead
+from reseen.errors import FileError, Unforeseen, bulkhead
 from reseen.hubs.folder import LocalArtifact, walk
 from reseen.hubs.kinds import FOLDER
 from reseen.match.registry_index import RegistryIndex
@@ -41,10 +41,10 @@ from reseen.registry.never_read import NeverRead
 from reseen.scan import archived, scan_rows
 from reseen.scan.bases_at_hand import BasesAtHand, may_be_checkpoint
 from reseen.scan.budget import Kind
-from reseen.scan.inspect import ArtifactResult, conclude, read_in_full
+from reseen.scan.inspect import ArtifactResult, concluded, read_in_full
 from reseen.scan.pool import read_files
 from reseen.scan.progress import Found, Outcome, Progress, Report
-from reseen.scan.read_result import BLIND, NOT_READ, ReadResult, blindness
+from reseen.scan.read_result import BLIND, NOT_READ, ReadResult, blindness, with_trouble
 from reseen.scan.record import record_seen
 from reseen.scan.reinspection import record_past
 from reseen.store import schema
@@ -104,8 +104,8 @@ class _Came:
     artifact: Artifact
     fingerprint: Fingerprint | None
     """None: a Git LFS pointer lies there, and not the file."""
-    layers: LayersRead | None = None
-    """Of a checkpoint."""
+    layers: LayersRead | Unforeseen | None = None
+    """Of a checkpoint; an error, where looking at them failed."""
 
 
 def scan_folder(
@@ -182,7 +182,7 @@ def _came(
             places.setdefault(file.content, []).append(file.artifact)
     yield from problems
     for content, result in read_files(((key, one.file) for key, one in first.items()), jobs, never):
-        layers = None
+        layers: LayersRead | Unforeseen | None = None
         if isinstance(result, Fingerprint) and may_be_checkpoint(result, never):
             from reseen.scan.checkpoint import read_here  # numpy, which few folders need
 
@@ -282,12 +282,16 @@ def _seen(
 def _see(one: _Came, known: RegistryIndex) -> tuple[ArtifactResult, ReadResult]:
     matches = known.match(one.artifact)
     if one.fingerprint is None:
-        return conclude(one.artifact, matches, known, NOT_READ), NOT_READ
-    exact = known.match_digests(one.fingerprint)
-    what = read_in_full(one.artifact, Confirmed.NONE, one.fingerprint, known, exact)
-    if one.layers is not None:
-        what = one.layers.told(what)
-    seen = conclude(one.artifact, matches, known, what)
+        return concluded(one.artifact, matches, known, NOT_READ)
+    what = read_in_full(one.artifact, Confirmed.NONE, one.fingerprint, known)
+    try:
+        with bulkhead():
+            if isinstance(one.layers, Unforeseen):
+                raise one.layers
+            what = what if one.layers is None else one.layers.told(what)
+    except FileError as e:
+        what = with_trouble(what, e)
+    seen, what = concluded(one.artifact, matches, known, what)
     return replace(seen, artifact=_named(one.artifact, one.fingerprint)), what
 
 

@@ -23,7 +23,16 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, Malformed
+from reseen.errors import (
+    FileError,
+    HubAuth,
+    HubBusy,
+    HubError,
+    HubGarbage,
+    HubMissing,
+    Malformed,
+    bulkhead,
+)
 from reseen.files.source import Range, Reader
 from reseen.files.system_limits import time_for
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, Inside, look_inside
@@ -60,6 +69,7 @@ from reseen.scan.read_result import (
     blind_to,
     too_large,
     where,
+    with_trouble,
 )
 from reseen.scan.target import Confirm, Options
 from reseen.updates.peft import PeftConfig
@@ -250,8 +260,7 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
         busy, missing = isinstance(e, HubBusy), isinstance(e, HubMissing)
         told = ReadResult(inspection, confirmed, problem, busy=busy, missing=missing)
         return replace(told, unread=None if missing else AWAY)
-    exact = known.match_digests(fingerprint)
-    whole = await asyncio.to_thread(read_in_full, artifact, confirmed, fingerprint, known, exact)
+    whole = await asyncio.to_thread(read_in_full, artifact, confirmed, fingerprint, known)
     return await _layers(context, artifact, inside, whole) if options.edited else whole
 
 
@@ -260,21 +269,46 @@ def read_in_full(
     confirmed: Confirmed,
     fingerprint: Fingerprint,
     known: RegistryIndex,
-    exact: tuple[Match, ...],
 ) -> ReadResult:
-    """What all bytes of an artifact tell. `exact`: what they match by their digests."""
+    """What all bytes of an artifact tell. Their digests stand, whatever comparing weights meets."""
     inspection = inspection_of(fingerprint)
-    if fingerprint.sketch is not None:
-        from reseen.scan.screen import architecture_of
-
-        inspection = replace(inspection, architecture=architecture_of(fingerprint.sketch))
-    is_weights = fingerprint.sketch is not None or fingerprint.rows is not None
-    copies = known.copies(fingerprint, exact) if is_weights else ()
-    blind = fingerprint.blind
-    if not is_weights:
-        blind = blind_to(artifact.path, fingerprint.container, blind)
     checked = check_bytes(artifact, confirmed, fingerprint)
-    return ReadResult(inspection, checked, copies=copies, blind=blind)
+    if fingerprint.sketch is None and fingerprint.rows is None:
+        blind = blind_to(artifact.path, fingerprint.container, fingerprint.blind)
+        return ReadResult(inspection, checked, blind=blind)
+    try:
+        with bulkhead():
+            if fingerprint.sketch is not None:
+                from reseen.scan.screen import architecture_of
+
+                inspection = replace(inspection, architecture=architecture_of(fingerprint.sketch))
+            copies = known.copies(fingerprint, known.match_digests(fingerprint))
+            return ReadResult(inspection, checked, copies=copies, blind=fingerprint.blind)
+    except FileError as e:
+        by = tuple(rung for rung in inspection.judged_by if rung is not Rung.WEIGHTS)
+        told = replace(inspection, judged_by=by)
+        return with_trouble(ReadResult(told, checked, blind=fingerprint.blind), e)
+
+
+def concluded(
+    artifact: Artifact, matches: tuple[Match, ...], known: RegistryIndex, what: ReadResult
+) -> tuple[ArtifactResult, ReadResult]:
+    """As `conclude`, and what reading told; where that fails both stand, with the trouble."""
+    found = matches
+    try:
+        with bulkhead():
+            found = merge(matches, what.copies) if what.copies else matches
+            return conclude(artifact, matches, known, what), what
+    except FileError as e:
+        what = with_trouble(what, e)
+        told = ArtifactResult(
+            artifact,
+            found,
+            confirmed=what.confirmed,
+            inspection=what.inspection,
+            judged=what.judged,
+        )
+        return told, what
 
 
 def conclude(
@@ -305,7 +339,7 @@ async def _layers(
     context: ReadContext, artifact: Artifact, inside: Inside | None, so_far: ReadResult
 ) -> ReadResult:
     """The same with some layers of a checkpoint, of which all bytes went by; but not of a file of
-    the class that is never read."""
+    the class that is never read. What all bytes told stands, whatever this meets."""
     read = so_far.inspection
     if inside is None or inside.listing is None or read is None or read.problem is not None:
         return so_far
@@ -314,10 +348,13 @@ async def _layers(
     from reseen.scan.checkpoint import read_checkpoint  # numpy, as above
 
     try:
-        listing, clock = inside.listing, time_for(artifact.size or 0)
-        return await read_checkpoint(context, artifact, listing, so_far, clock)
+        with bulkhead():
+            listing, clock = inside.listing, time_for(artifact.size or 0)
+            return await read_checkpoint(context, artifact, listing, so_far, clock)
     except HubError:
-        return so_far  # what was read holds
+        return replace(so_far, unread=AWAY)
+    except FileError as e:
+        return with_trouble(so_far, e)
 
 
 def _counted(reader: Reader[T], budget: Budget) -> Reader[T]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from reseen.errors import Malformed, SystemLimit, Unforeseen
+from reseen.errors import FileError, Malformed, SystemLimit, Unforeseen
 from reseen.observed.artifacts import Inspection
 from reseen.observed.blind_spots import BY_DIGESTS, DAMAGED, IN_PART, UNJUDGED
 from reseen.records import (
@@ -83,6 +83,13 @@ class ReadResult:
             return None
         by = () if self.inspection is None else self.inspection.judged_by
         return JudgedBy(by, (*self.blind, *unread))
+
+
+def with_trouble(what: ReadResult, error: FileError) -> ReadResult:
+    """The same after a further look at the file that failed: what was read before stands, and the
+    trouble is what was not read."""
+    spot = BlindSpot(error.code, str(error))
+    return what if spot in what.blind else replace(what, blind=(*what.blind, spot))
 
 
 NOT_READ = ReadResult()

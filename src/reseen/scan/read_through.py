@@ -11,14 +11,15 @@ from reseen.records import Artifact, BlindSpot, Match, Problem
 from reseen.scan import archive_at_hub
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import read
-from reseen.scan.read_result import ReadResult, where
+from reseen.scan.read_result import ReadResult, where, with_trouble
 
 
 async def read_through(
     context: ReadContext, artifact: Artifact, matches: tuple[Match, ...]
 ) -> ReadResult:
     """Read as much of an artifact, and of the files in it, as decides something. A hub's error, and
-    what Reseen itself fails on, are problems."""
+    what Reseen itself fails on, are problems; what was read before stands."""
+    told: ReadResult | None = None
     try:
         with bulkhead():
             told = await read(context, artifact, matches)
@@ -26,5 +27,7 @@ async def read_through(
                 told = await archive_at_hub.read_members(context, artifact, told)
             return told
     except FileError as e:
+        if told is not None:
+            return with_trouble(told, e)
         problem = Problem(where(artifact), str(e), e.remedy)
         return ReadResult(problem=problem, unread=BlindSpot(e.code, str(e)))

@@ -27,7 +27,7 @@ from reseen.registry import never_read
 from reseen.registry.never_read import forbids
 from reseen.scan import archived, inspect, priorities, shards_at_hub
 from reseen.scan.context import ReadContext
-from reseen.scan.inspect import ArtifactResult, conclude, wants_reading
+from reseen.scan.inspect import ArtifactResult, conclude, concluded, wants_reading
 from reseen.scan.read_result import NOT_READ, ReadResult, blindness, where
 from reseen.scan.read_through import read_through
 from reseen.scan.shards_at_hub import ShardSet
@@ -280,15 +280,17 @@ def _conclude(
         outcome = outcomes.get(_content(artifact), NOT_READ)
         if files.listed or outcome.inspection or outcome.confirmed is not Confirmed.NONE:
             # What is not listed was not seen to be there, unless something of it was read.
+            result, read = concluded(artifact, matched, known, outcome)
+            seen.append(result)
+            if read is not outcome:
+                problems.append(blindness(where(artifact), read))
             try:
                 with bulkhead():
-                    seen.append(conclude(artifact, matched, known, outcome))
                     for member, told in archived.results(artifact, outcome.members, known):
                         seen.append(member)
                         if any(spot.code not in ORDINARY for spot in told.troubles):
                             problems.append(blindness(where(member.artifact), told))
             except FileError as e:
-                seen.append(ArtifactResult(artifact, matched))
                 problems.append(Problem(where(artifact), str(e), e.remedy))
         if outcome is NOT_READ and not matched and _left_by_name(artifact, known, options):
             skipped[inspect.BY_NAME] += 1
@@ -297,7 +299,10 @@ def _conclude(
     for one in files.sets:
         outcome = outcomes.get(_content(one.whole), NOT_READ)
         if outcome.inspection is not None:
-            seen.append(conclude(one.whole, (), known, outcome))
+            result, read = concluded(one.whole, (), known, outcome)
+            seen.append(result)
+            if read is not outcome:
+                problems.append(blindness(where(one.whole), read))
     skipped = +skipped
     unanswered: list[str] = []
     for each, outcome in outcomes.items():

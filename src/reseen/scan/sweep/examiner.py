@@ -28,7 +28,7 @@ from reseen.records import Artifact, Confirmed, DigestKind, Match, Problem, Rung
 from reseen.scan import archived, inspect
 from reseen.scan.budget import Allowance, Budget, Kind
 from reseen.scan.context import ReadContext
-from reseen.scan.inspect import ArtifactResult, conclude, wants_reading
+from reseen.scan.inspect import ArtifactResult, concluded, wants_reading
 from reseen.scan.read_result import NOT_READ, ReadResult, where
 from reseen.scan.read_through import read_through
 from reseen.scan.sweep.carried import packed
@@ -175,8 +175,8 @@ class Examiner:
         self, artifact: Artifact, matches: tuple[Match, ...], what: ReadResult
     ) -> list[tuple[ArtifactResult, ReadResult]]:
         """The file, and those in it where it is an archive, each with what reading it told."""
-        whole = conclude(artifact, matches, self._known, what)
-        return [(whole, what), *archived.results(artifact, what.members, self._known)]
+        whole = concluded(artifact, matches, self._known, what)
+        return [whole, *archived.results(artifact, what.members, self._known)]
 
     def _told(
         self, every: list[tuple[ArtifactResult, ReadResult]], read: int, trouble: str | None

@@ -92,35 +92,38 @@ class Workers:
                 each = next(wanted, None)
                 more = each is not None
                 if each is not None:
-                    pending[self._submitted(each[1])] = each
+                    data = _sent(each[1])
+                    try:
+                        future = self._pool.submit(_examine, data)
+                    except BrokenProcessPool:  # a process died since: this batch has no part in it
+                        yield from self._restarted(pending)
+                        future = self._pool.submit(_examine, data)
+                    pending[future] = each
             if not pending:
                 return
             ready, _ = wait(pending, return_when=FIRST_COMPLETED)
-            broken = False
+            if any(isinstance(future.exception(), BrokenProcessPool) for future in ready):
+                yield from self._restarted(pending)
+                continue
             for future in ready:
-                part, batch = pending[future]
-                try:
-                    table = _received(future.result())
-                except BrokenProcessPool:
-                    broken = True
-                    continue
-                del pending[future]
-                yield part, table
-            if broken:
-                # Whose fault it was nobody can tell: each is tried alone.
-                suspects, pending = list(pending.values()), {}
-                self._pool.shutdown(wait=True)
-                for part, batch in suspects:
-                    yield part, self._alone(batch)
-                self._pool = self._started(self._jobs)
+                part, _ = pending.pop(future)
+                yield part, _received(future.result())
 
-    def _submitted(self, batch: pyarrow.RecordBatch) -> Future[bytes]:
-        try:
-            return self._pool.submit(_examine, _sent(batch))
-        except BrokenProcessPool as e:  # a process has just died: those that are pending say so too
-            broken = Future[bytes]()
-            broken.set_exception(e)
-            return broken
+    def _restarted(
+        self, pending: dict[Future[bytes], tuple[int, pyarrow.RecordBatch]]
+    ) -> Iterator[tuple[int, pyarrow.RecordBatch]]:
+        """A process died: new ones, and all that was pending. Whose fault it was nobody can tell:
+        what was not done before is tried alone, each batch."""
+        self._pool.shutdown(wait=True)
+        self._pool = self._started(self._jobs)  # its processes begin with what comes next
+        suspects = list(pending.items())
+        pending.clear()
+        for future, (part, batch) in suspects:
+            try:
+                table = _received(future.result())
+            except BrokenProcessPool:
+                table = self._alone(batch)
+            yield part, table
 
     def _alone(self, batch: pyarrow.RecordBatch) -> pyarrow.RecordBatch:
         """One batch in one process; where that dies, its halves, down to the row that does it."""
