@@ -15,7 +15,7 @@ from tests.updates.test_namings import FUSED, UNETS, layers_of
 
 from reseen.updates.names.known import DENOISERS, ENCODERS, LANGUAGE, known, one_of
 from reseen.updates.names.tables import flat
-from reseen.updates.names.wrapped import _telling
+from reseen.updates.names.wrapped import OTHER_MODELS, _telling
 from reseen.updates.plan import Plan, plan
 
 MODELS = tuple(m for m in (*DENOISERS, *ENCODERS) if m != LANGUAGE)
@@ -88,16 +88,13 @@ def is_read_as(
 
 
 def word(text: str) -> bool:
-    return text.lower() not in _telling() | {"vision", "controlnet", "vae"}
+    return text.lower() not in _telling() | OTHER_MODELS
 
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-WORDS = st.lists(
-    st.text(LETTERS, min_size=1, max_size=10).filter(
-        lambda text: not text.isdigit() and word(text)
-    ),
-    max_size=3,
-)
+ANY = st.text(LETTERS, min_size=1, max_size=10).filter(lambda text: not text.isdigit())
+WORDS = st.lists(ANY.filter(word), max_size=3)
+KNOWN = st.one_of(st.sampled_from(sorted(_telling() | OTHER_MODELS)), ANY)
 SEPARATORS = st.sampled_from([".", "_", "/", "-", ":", " ", "__", "._", "|"])
 
 
@@ -129,6 +126,129 @@ def test_no_wrapper_hides_a_layer_or_makes_it_another(
         return first.join([*before, layer])
 
     is_read_as(key, name, KOHYA)
+
+
+def is_known_as(
+    key: tuple[str, str], name: Callable[[str], str], ends: tuple[str, str, str | None] = KOHYA
+) -> Plan:
+    """One way to read a file whose layers have these names is that of the plain one, and no layer
+    of it is said to be under names of its own."""
+    layers, plain = SPELLED[key], plain_of(key)
+    found = plan(listing(tools.lora(layers, name, ends)))
+    wanted = {(m.name, m.rows, m.shape) for m in plain.modules}
+    ways = [found.modules, *(reading.modules for reading in found.readings)]
+    assert wanted in [{(m.name, m.rows, m.shape) for m in way} for way in ways]
+    assert not found.not_read
+    return found
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    st.sampled_from(sorted(SPELLED)), st.lists(KNOWN, min_size=1, max_size=3),
+    st.sampled_from([".", "_", "/", "-", "__"]), st.booleans(),
+)  # fmt: skip
+@example(("wan-14b", "diffusers"), ["adapter"], ".", False)
+@example(("wan-14b", "diffusers"), ["vace"], ".", False)
+@example(("flux", "diffusers"), ["single"], ".", False)
+@example(("flux", "diffusers"), ["joint", "blocks"], ".", False)
+@example(("flux", "diffusers"), ["vision"], ".", False)
+def test_no_word_of_a_known_model_hides_the_layers_that_it_stands_before(
+    key: tuple[str, str], words: list[str], separator: str, flatten: bool
+) -> None:
+    def name(layer: str) -> str:
+        return separator.join([*words, layer.replace(".", "_") if flatten else layer])
+
+    is_known_as(key, name)
+
+
+@pytest.mark.parametrize("key", [*FEW[::5], ("wan-14b", "native"), ("flux", "diffusers")])
+@pytest.mark.parametrize("word", ["adapter.", "single.", "vace.", "block.", "final.attn."])
+def test_words_of_a_known_model_before_a_dot_are_a_wrapper(key: tuple[str, str], word: str) -> None:
+    """They are the file's own names: what was removed so is found under others."""
+    found = is_known_as(key, tools.dotted(word))
+    prefix = "" if key[0] in DENOISERS else "text_encoder."
+    read = by_module(found, lambda source: prefix + source.removeprefix(word))
+    assert (found.architecture, read) == (key[0], by_module(plain_of(key)))
+
+
+BEHIND = (".base_layer", ".default", ".0", ".module", ".my_style", ".module.base_layer.0")
+
+
+@pytest.mark.parametrize("key", FEW[::3], ids=" ".join)
+@pytest.mark.parametrize("behind", BEHIND)
+def test_words_between_a_layer_and_its_ending_hide_nothing(
+    key: tuple[str, str], behind: str
+) -> None:
+    found = is_known_as(key, lambda layer: layer + behind, tools.PEFT)
+    assert found.architecture == key[0]
+
+
+@pytest.mark.parametrize("behind", [".adapter", ".attn"])
+def test_words_of_a_known_model_behind_a_layer_are_read_besides(behind: str) -> None:
+    for key in FEW[::9]:
+        is_known_as(key, lambda layer: layer + behind, tools.PEFT)
+
+
+@pytest.mark.parametrize("key", FEW[::3], ids=" ".join)
+@pytest.mark.parametrize(
+    "ends",
+    [
+        (".W_up.weight", ".W_down.weight", ".alpha"),
+        (".W_up", ".W_down", None),
+        (".___.layer.W_up", ".___.layer.W_down", ".___.alpha"),
+    ],
+)
+def test_factors_named_by_their_side_alone_are_read(
+    key: tuple[str, str], ends: tuple[str, str, str | None]
+) -> None:
+    assert is_known_as(key, tools.dotted("unet."), ends).architecture == key[0]
+
+
+def test_a_whole_layer_is_no_factor() -> None:
+    shapes: Shapes = {}
+    for i in range(4):
+        shapes[f"layers.{i}.mlp.W_up.weight"] = (11008, 4096)
+        shapes[f"layers.{i}.mlp.W_down.weight"] = (4096, 11008)
+    assert not plan(listing(shapes)).modules
+
+
+LANGUAGES = ("layers.{}.self_attn.q_proj", "model.layers.{}.mlp.down_proj")
+TEXT_PREFIXES = (
+    *("base_model.model.", "base_model.model.model.", "text_encoder.", "text_encoder_2."),
+    *("text_encoders.qwen25_7b.transformer.", "text_encoders.clip_l.transformer.", "te.", "llm."),
+    *("model.text_encoder.", "foo.", "lora_te_", "lora_te3_", "text_encoders.gemma2_2b_"),
+)
+
+
+@pytest.mark.parametrize("prefix", TEXT_PREFIXES)
+@pytest.mark.parametrize("layer", LANGUAGES)
+def test_a_language_model_is_known_whatever_stands_before_it(layer: str, prefix: str) -> None:
+    """Whatever its size is; other parts that have the same names are no language model."""
+    name = tools.kohya(prefix) if prefix.endswith("_") else tools.dotted(prefix)
+    layers = {layer.format(i): (4096, 3072, 1) for i in range(8)}
+    plain = names_of(layers)
+    assert all(name.startswith("language.") for name in plain)
+    found = plan(listing(tools.lora(layers, name, PEFT)))
+    assert [module.name for module in found.modules] == plain
+    assert not found.not_read
+    for other in ("audio_tower.", "model.decoder.", "visual."):
+        tower = plan(listing(tools.lora(layers, tools.dotted(other), PEFT)))
+        assert not any(module.name.startswith("language.") for module in tower.modules)
+
+
+def test_the_first_processors_of_motion_modules_are_read_whole() -> None:
+    shapes: Shapes = {}
+    for number in (0, 1):
+        for x in ("q", "k", "v", "out"):
+            name = (
+                "down_blocks.0.motion_modules.0.temporal_transformer.transformer_blocks.0"
+                f".attention_blocks.{number}.processor.to_{x}_lora"
+            )
+            shapes[f"{name}.up.weight"], shapes[f"{name}.down.weight"] = (320, 4), (4, 320)
+    for prefix in ("", "module.", "foo."):
+        found = plan(listing({prefix + name: shape for name, shape in shapes.items()}))
+        assert (found.architecture, len(found.modules)) == ("animatediff", 8)
+        assert all(m.name.startswith("unet.down_blocks.0.motion") for m in found.modules)
 
 
 WRAPPERS = {

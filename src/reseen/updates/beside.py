@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import prod
 
 from reseen.files.tensors import TensorInfo
-from reseen.updates.layers import FileLayer
+from reseen.updates.file_layer import FileLayer
 from reseen.updates.names.prefixes import place
 from reseen.updates.names.suffixes import OTHER
 from reseen.updates.shapes import NUMBERS, ONE_SIDED

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from reseen.updates.canonical import Naming, Piece, pieces_of
-from reseen.updates.layers import POSITIONAL, FileLayer
+from reseen.updates.file_layer import POSITIONAL, FileLayer
 from reseen.updates.names.known import DENOISERS, ENCODERS, known
 from reseen.updates.names.tables import Cut, Table
 from reseen.updates.pairs import in_numbers

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reseen.updates.layers import POSITIONAL, FileLayer
+from reseen.updates.file_layer import POSITIONAL, FileLayer
 from reseen.updates.names import positional
 from reseen.updates.names.known import (
     DENOISERS,

@@ -13,7 +13,7 @@ from reseen.updates.canonical import (
     part_of,
     pieces_of,
 )
-from reseen.updates.layers import POSITIONAL, FileLayer
+from reseen.updates.file_layer import POSITIONAL, FileLayer
 from reseen.updates.names import then
 from reseen.updates.names.prefixes import ENCODER, SECOND
 from reseen.updates.names.tables import Table

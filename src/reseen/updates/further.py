@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reseen.updates.layers import SECOND_ADAPTER, FileLayer
+from reseen.updates.file_layer import FileLayer
+from reseen.updates.layers import SECOND_ADAPTER
 from reseen.updates.modules import ModulePlan
 from reseen.updates.not_read import SECOND_UPDATE
 

@@ -9,72 +9,28 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from math import prod
 
 from reseen.files.tensors import TensorInfo
-from reseen.updates.names.known import ENCODERS
-from reseen.updates.names.prefixes import LayerPlace, place
+from reseen.updates.file_layer import POSITIONAL, FileLayer, named
+from reseen.updates.names.prefixes import place
 from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, by_pattern, split
 from reseen.updates.names.tables import flat
-from reseen.updates.names.wrapped import ALL, Models, Wrapped, is_name, longest, model_of
-from reseen.updates.open_sides import is_open, model_of_open
+from reseen.updates.names.wrapped import longest
 from reseen.updates.pairs import pairs
 from reseen.updates.quantised import attach, unpacked_shapes
 from reseen.updates.shapes import shape_of, turned
 from reseen.updates.sides import Shape
 
 _LONGEST_NAME = 512
+_THIN = 256
 _NUMBER = re.compile(r"\[?(\d{1,6})\]?")
 
 SECOND_ADAPTER = (
     "a second adapter in the same file: of too few layers, or beyond those that are read"
 )
 """Of a layer that an adapter of another name has, too."""
-POSITIONAL = "cloneofsimo"
-"""The style of layers that have a number and no name: `unet#3`, `text_encoder#3`, `list#3`."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileLayer:
-    """One layer as the file has it, before it gets canonical names."""
-
-    source: str
-    """The file's own name."""
-    place: LayerPlace
-    style: str
-    """Whose endings its tensors have."""
-    tensors: dict[str, TensorInfo]
-    """By role."""
-    shape: Shape
-    unpacked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """By role: shapes of factors that the header does not say."""
-    wrapped: Wrapped | None = None
-    """The layer that its name ends in, where words that nobody knows stand before or within it."""
-    adapter: str = ""
-    """The name of the adapter whose it is, where its tensors say one."""
-    says_from_base: bool = False
-    """As in `ModulePlan`."""
-    is_further: bool = False
-    """Whether an adapter of another name, which comes first, has this layer, too."""
-
-    @property
-    def words(self) -> str:
-        """What stands before the layer's name and says nothing known: of two adapters in one file
-        these are others."""
-        whole = flat(self.place.rest)
-        if not whole.endswith(self.alias):
-            return ""
-        return whole.removesuffix(self.alias).removesuffix(flat(self.place.prefix))
-
-    @property
-    def alias(self) -> str:
-        """The name that tables are asked for, flattened."""
-        return self.wrapped.alias if self.wrapped else flat(self.place.name)
-
-    @property
-    def length(self) -> int:
-        """Bytes that it takes in the file."""
-        return sum(info.length for info in self.tensors.values())
 
 
 def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[FileLayer, ...]:
@@ -154,7 +110,7 @@ def _made(source: str, roles: dict[str, TensorInfo], styles: Mapping[str, str]) 
     if isinstance(shape, str):
         return shape
     style = "lycoris" if shape.algorithm in ("loha", "lokr") else styles.get(source, "")
-    return replace(_layer(source, style, used, shape), unpacked=unpacked)
+    return replace(named(source, style, used, shape), unpacked=unpacked)
 
 
 def _free(source: str, taken: Container[str]) -> str:
@@ -169,8 +125,7 @@ def _unpacked(source: str, roles: dict[str, TensorInfo]) -> dict[str, tuple[int,
     if not any(role.endswith("/absmax") for role in roles):
         return {}
     where = place(source)
-    aliases = [flat(where.name), longest(where.rest)]
-    return unpacked_shapes([alias for alias in aliases if alias], roles)
+    return unpacked_shapes([flat(where.name), *longest(where.rest)], roles)
 
 
 def _with_shapes(
@@ -207,7 +162,7 @@ def _by_pattern(
     whole = {layer for layer, adapters in grouped.items() if _factors(adapters)}
     for info in tensors:
         said = by_pattern(info.name)
-        if said is None or said.layer in whole:
+        if said is None or said.layer in whole or (said.style == "hcp" and not _is_thin(info)):
             left.append(info)
             continue
         roles = grouped.setdefault(said.layer, {}).setdefault("", {})
@@ -220,6 +175,11 @@ def _by_pattern(
     return left
 
 
+def _is_thin(info: TensorInfo) -> bool:
+    """Whether a matrix can be a factor of a larger one: `W_up` may be a whole layer's name."""
+    return len(info.shape) > 1 and min(info.shape[0], prod(info.shape[1:])) <= _THIN
+
+
 def _factors(adapters: dict[str, dict[str, TensorInfo]]) -> bool:
     return any(role in FACTORS for roles in adapters.values() for role in roles)
 
@@ -227,44 +187,6 @@ def _factors(adapters: dict[str, dict[str, TensorInfo]]) -> bool:
 def _is_turned(shape: Shape | str) -> bool:
     """Whether factors would be larger than what they make."""
     return isinstance(shape, Shape) and shape.rank > min(shape.out, shape.columns)
-
-
-def _layer(
-    source: str, style: str, used: dict[str, TensorInfo], shape: Shape, models: Models = ALL
-) -> FileLayer:
-    """The layer under what its name says it is; of several ways to read its factors, the one in
-    which they have that layer's shape. `models`: those whose names are looked for."""
-    where = place(source)
-    if style == POSITIONAL:
-        return FileLayer(source, where, style, used, shape)
-    plain = flat(where.name)
-    named = is_name(plain, where.part, models)
-    alias = plain if named else longest(where.rest, models)
-    if alias is None:
-        return FileLayer(source, where, style, used, shape)
-    if is_open(shape):
-        sized = model_of_open(alias, shape, models)
-    else:
-        sized = model_of(alias, shape.out, shape.columns, models)
-    if sized is None:
-        for other, reading in turned(used):
-            sized = model_of(alias, other.out, other.columns, models)
-            if sized is not None:
-                used, shape = reading, other
-                break
-    if named or sized is None:
-        return FileLayer(source, where, style, used, shape)
-    alias, model = sized
-    found = Wrapped(alias, model if model in ENCODERS else "")
-    return FileLayer(source, where, style, used, shape, wrapped=found)
-
-
-def layer_then(layer: FileLayer, models: Models) -> FileLayer:
-    """The layer as it was found when these were all models that had a table."""
-    if layer.wrapped is None and is_name(layer.alias, layer.place.part, models):
-        return layer
-    was = _layer(layer.source, layer.style, layer.tensors, layer.shape, models)
-    return replace(was, unpacked=layer.unpacked)
 
 
 def _numbered(tensors: Sequence[TensorInfo]) -> dict[str, Tensor]:

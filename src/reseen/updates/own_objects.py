@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reseen.updates.canonical import Naming, Piece, part_of
-from reseen.updates.layers import FileLayer
+from reseen.updates.file_layer import FileLayer
 from reseen.updates.names.known import DENOISERS, ENCODERS, known
 from reseen.updates.names.prefixes import ENCODER, SECOND
 from reseen.updates.open_sides import closed_by, is_open

@@ -34,13 +34,15 @@ from dataclasses import dataclass, replace
 from reseen.errors import FileError
 from reseen.files.tensors import Listing, TensorInfo
 from reseen.updates import readings
+from reseen.updates.any_words import WaysNamed, by_any_words
 from reseen.updates.beside import beside
 from reseen.updates.by_order import NamingByOrder, by_order, nameless_layers
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of, widths
 from reseen.updates.embeddings import embeddings
+from reseen.updates.file_layer import FileLayer, layer_then
 from reseen.updates.former import NamingThen, is_as_now, naming_then
 from reseen.updates.further import further_adapters
-from reseen.updates.layers import FileLayer, file_layers, layer_then
+from reseen.updates.layers import file_layers
 from reseen.updates.modules import ModulePlan as ModulePlan
 from reseen.updates.modules import Reading as Reading
 from reseen.updates.modules import is_own
@@ -159,6 +161,8 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     every = _told_apart(file_layers(tensors, counts), configs, counts)
     if not every:
         every = beside(tensors, counts)
+    by_words = by_any_words(every)
+    every = by_words.layers
     layers = tuple(layer for layer in every if layer.shape.algorithm not in OWN)
     naming = naming_of(layers)
     scales = {layer.source: _fixed_scale(layer, configs) for layer in layers}
@@ -167,7 +171,7 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     first = tuple(layer for layer in layers if not layer.is_further)
     modules = _modules(first, naming, scales, counts)
     own_modules = _own_modules(own.layers, own_naming, counts, {m.name for m in modules})
-    architecture = by_name = naming.architecture(first)
+    architecture = naming.architecture(first)
     if own.layers and not layers:
         architecture = naming_of(own.together).architecture(own.together)
         architecture = _OR.join(own.alike.get(architecture, (architecture,)))
@@ -194,7 +198,7 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         counts,
     )
     modules = put_back(modules, listing.metadata)
-    others = _readings(first, naming, by_name, modules, scales)
+    others = _readings(first, by_words, modules, scales)
     others += tuple(
         _reading(naming.architecture(each.layers), each.modules, number, is_adapter=True)
         for number, each in enumerate(further, len(others) + 1)
@@ -208,7 +212,8 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     if any(other.architecture.endswith(BY_ORDER) for other in others):
         remarks.append("names of layers that tell nothing: which is which is told by their order")
     else:
-        nameless = nameless_layers(first, naming)
+        known_as = first if by_words.is_told else _added(by_words.other)
+        nameless = nameless_layers(known_as, naming_of(known_as))
         counts[OWN_NAMES] += sum(len(layer.tensors) for layer in nameless)
     own_nameless = nameless_layers(own.layers, own_naming)
     counts[OWN_NAMES] += sum(len(layer.tensors) for layer in own_nameless)
@@ -236,31 +241,44 @@ def prepare() -> None:
     wrapped.prepare(then.MODELS)
 
 
+def _added(layers: Sequence[FileLayer]) -> tuple[FileLayer, ...]:
+    """Those of the first adapter whose updates are added to weights."""
+    return tuple(x for x in layers if x.shape.algorithm not in OWN and not x.is_further)
+
+
 def _readings(
     layers: Sequence[FileLayer],
-    naming: Naming,
-    architecture: str,
+    by_words: WaysNamed,
     modules: Sequence[ModulePlan],
     scales: Mapping[str, float | None],
 ) -> tuple[Reading, ...]:
-    """The file under other names: those of the last release, and of those before it, which saw no
-    name behind words that they did not know; and what `readings` and `by_order` tell."""
+    """The file under other names: those of `any_words`; those of the last release, and of those
+    before it, which saw no name behind words that they did not know; and what `readings` and
+    `by_order` tell."""
     found: list[tuple[str, tuple[ModulePlan, ...]]] = []
-    for models in () if is_as_now(layers, naming) else (then.MODELS, ()):
-        was = tuple(layer_then(layer, models) for layer in layers)
-        named = naming_then(was, naming)
-        found.append((named.architecture(was), _modules(was, named, scales, Counter())))
+    other, strictly = _added(by_words.other), _added(by_words.strictly)
+    naming, strict = naming_of(layers), naming_of(strictly)
+    architecture = naming.architecture(layers)
+    if other:
+        named = naming_of(other)
+        found.append((named.architecture(other), _modules(other, named, scales, Counter())))
+    for models in () if is_as_now(strictly, strict) else (then.MODELS, ()):
+        was = tuple(layer_then(layer, models) for layer in strictly)
+        before = naming_then(was, strict)
+        found.append((before.architecture(was), _modules(was, before, scales, Counter())))
         if not any(layer.wrapped for layer in was):
             break
-    unknown = f"unknown:{widths(layers)}"
-    found += ((unknown, spelled) for spelled in readings.as_before(architecture, modules))
+    unknown = f"unknown:{widths(strictly)}"
+    for label, some in ((architecture, modules), *(found[:1] if other else ())):
+        found += ((unknown, spelled) for spelled in readings.as_before(label, some))
     found = _others(found, modules)
     found.append((architecture, readings.of_the_other_expert(architecture, modules)))
     found.append((architecture, as_stored(modules)))
     found += ((architecture, turned) for turned in otherwise(modules))
+    nameless = layers if by_words.is_told else other
     found += (
         (guessed.model + BY_ORDER, _modules(some, guessed, scales, Counter()))
-        for guessed, some in by_order(layers, naming)
+        for guessed, some in by_order(nameless, naming_of(nameless))
     )
     return tuple(
         _reading(label, some, number)

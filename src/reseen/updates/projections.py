@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reseen.files.tensors import TensorInfo
 from reseen.updates.canonical import Naming
-from reseen.updates.layers import FileLayer
+from reseen.updates.file_layer import FileLayer
 from reseen.updates.modules import DrawnProjections, ModulePlan
 from reseen.updates.names.suffixes import split
 

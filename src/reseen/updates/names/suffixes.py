@@ -65,6 +65,8 @@ _ENDINGS: dict[str, tuple[str, str]] = {
     "dora_scale": ("magnitude", ""),
     "___.layer.lora_down.weight": ("down", "hcp"),
     "___.layer.lora_up.weight": ("up", "hcp"),
+    "___.layer.W_down": ("down", "hcp"),
+    "___.layer.W_up": ("up", "hcp"),
     "___.alpha": ("alpha", "hcp"),
     "down": ("down", "stability"),
     "up": ("up", "stability"),
@@ -181,6 +183,8 @@ _BY_PATTERN = {
     "b": ("up", "peft"),
     "alpha": ("alpha", ""),
 }
+_OF_MATRIX = "hcp"
+"""Whose `W_up` and `W_down` are."""
 _LAST = re.compile(r"[a-z0-9]+")
 _LONGEST_ENDING = 60
 
@@ -237,7 +241,8 @@ def _of_hypernetwork(
 
 def by_pattern(name: str) -> Tensor | None:
     """Read the end of a name that `split` does not know, in whatever case and with whatever
-    separators: `X.LORA_A.weight`, `X_lora_a_default`, `X.lora.down`. None where it is none."""
+    separators: `X.LORA_A.weight`, `X_lora_a_default`, `X.lora.down`, `X.W_down`. None where it is
+    none."""
     end = name[-_LONGEST_ENDING:].lower()
     if len(end) != len(name[-_LONGEST_ENDING:]):
         return None  # a letter that changes its length with its case: no trainer's
@@ -255,7 +260,9 @@ def by_pattern(name: str) -> Tensor | None:
     at = len(said) - 2
     if said[at] == "layer":
         at -= 2 if said[at - 1] == "linear" else 1
-    if at < 1 or said[at] != "lora":
+    if said[at] == "w" and said[-1] in ("up", "down"):
+        style = _OF_MATRIX
+    elif at < 1 or said[at] != "lora":
         return None
     start = len(name) - len(end) + words[at].start()
     layer = name[:start].rstrip("._-/: ")

@@ -92,14 +92,20 @@ def table(
     aliases: Iterable[Alias],
     dialects: Mapping[str, tuple[Alias, ...]] | None = None,
 ) -> Table:
-    """A table from its layers and their other names; the canonical names are added, and those that
-    diffusers gives to the projections of an attention where it fuses them.
+    """A table from its layers and their other names; the canonical names are added, those that
+    diffusers gives to the projections of an attention where it fuses them, and `to_out`.
 
     Raises ValueError where one name would mean two things: a mistake in the table.
     """
     by_name = {layer.name: layer for layer in layers}
     every: dict[str, tuple[Cut, ...]] = {}
     names = [*((name, (Cut(name),)) for name in by_name), *aliases, *_fused(by_name)]
+    named = {alias for alias, _ in names}
+    names += [
+        (alias.removesuffix(".0"), cuts)
+        for alias, cuts in names
+        if alias.endswith(_OUT) and alias.removesuffix(".0") not in named
+    ]
     for alias, cuts in names:
         if every.setdefault(flat(alias), cuts) != cuts:
             raise ValueError(f"{alias} means two layers of {part}")
@@ -107,6 +113,8 @@ def table(
     return Table(part, by_name, every, spelled, dialects or {})
 
 
+_OUT = ".to_out.0"
+"""The processors of the first diffusers call it `to_out`, as the files of AnimateDiff have it."""
 _FUSED = (
     ("to_qkv", ("to_q", "to_k", "to_v")),
     ("to_kv", ("to_k", "to_v")),

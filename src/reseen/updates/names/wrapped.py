@@ -16,17 +16,19 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import pairwise
 
-from reseen.updates.names.known import DENOISERS, ENCODERS, fits, has_name, known
+from reseen.updates.names.known import DENOISERS, ENCODERS, LANGUAGE, fits, has_name, known
 from reseen.updates.names.prefixes import ENCODER, REMEMBERED
 
 _LONGEST = 256
 """Characters from the end that are searched: the longest name of a layer has 90."""
 _MOST_BETWEEN = 3
 """Words in all that may stand within a name, beside those of `_TRAINING`."""
+_MOST_BEHIND = 4
+"""Words that may stand behind one: `to_q.base_layer`, `to_q.default`, `to_q.module.0`."""
 _WORD = re.compile(r"[a-z0-9]+")
 _TRAINING = ("_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_orig_mod")
 """What training code puts between any two components."""
-_OTHER_MODELS = frozenset({"vision", "controlnet", "vae"})
+OTHER_MODELS = frozenset({"vision", "controlnet", "vae"})
 """Words that say that a layer is of another model, whose layers have the same names."""
 _IN_WRAPPERS = frozenset(
     (
@@ -71,8 +73,9 @@ class Wrapped:
 
 
 @lru_cache(REMEMBERED)
-def longest(text: str, models: Models = ALL) -> str | None:
-    """The flattened name of these models' layer at the end of a name."""
+def longest(text: str, models: Models = ALL, *, loosely: bool = False) -> tuple[str, ...]:
+    """The flattened name of these models' layer at the end of a name; further ones where the last
+    words are none of it. `loosely`: whatever the words are that stand beside it and within it."""
     text = text.lower()
     for word in _TRAINING:
         text = text.replace(word, "")
@@ -81,23 +84,35 @@ def longest(text: str, models: Models = ALL) -> str | None:
     words = [match[0] for match in found]
     # Where a name has dots and underscores, a dot ends a component.
     apart = [text[a.end() : b.start()].strip("_") != "" for a, b in pairwise(found)]
-    if all(apart):
-        apart = [False] * len(apart)
-    alias = _ending(words, apart, models)
-    behind = next((some for some in _BEHIND if words[-len(some) :] == some), None)
-    if alias is None and behind is not None:
-        alias = _ending(words[: -len(behind)], apart, models)
-    return alias
+    if all(apart) or not any(apart):
+        apart = []
+    telling = frozenset[str]() if loosely else _telling(models)
+    names: list[str] = []
+    for behind in range(min(_MOST_BEHIND + 1, len(words))):
+        left = len(words) - behind
+        tail = words[left:]
+        is_none = left == len(words) or (
+            telling.isdisjoint(tail) and (not apart or apart[left - 1])
+        )
+        if tail not in _BEHIND and not is_none:
+            continue
+        alias = _ending(words[:left], apart, models, loosely)
+        if alias is not None:
+            names.append(alias)
+    return tuple(dict.fromkeys(names))
 
 
 @lru_cache(REMEMBERED)
 def model_of(alias: str, out: int, columns: int, models: Models = ALL) -> tuple[str, str] | None:
     """The first model that has a layer of this name and shape, and the name as that model writes
-    it: some differ in the case of their letters alone."""
+    it: some differ in the case of their letters alone. A language model's has any shape."""
     for spelled in spellings(alias, models):
         for model in models:
             if fits(known(model), spelled, out, columns) == (True, True):
                 return spelled, model
+    if LANGUAGE in models:
+        languages = known(LANGUAGE).aliases
+        return next(((each, LANGUAGE) for each in spellings(alias) if each in languages), None)
     return None
 
 
@@ -166,9 +181,24 @@ def _tree(models: Models) -> _Node:
     return root
 
 
-def _ending(words: list[str], apart: list[bool], models: Models) -> str | None:
-    """`apart`: whether a component ends behind a word, for certain."""
-    tree, telling, names = _tree(models), _telling(models), _aliases(models)
+@cache
+def _begin(models: Models) -> frozenset[str]:
+    """The first components of all names."""
+    spelled = (name for model in models for name in known(model).spelled)
+    return frozenset(name.partition(".")[0].lower() for name in spelled)
+
+
+def is_put_before(name: str, models: Models = ALL) -> bool:
+    """Whether what stands before the first dot of a name is for certain no part of a layer's:
+    `single.transformer_blocks.0` is not `single_transformer_blocks.0`."""
+    first, dot, rest = name.partition(".")
+    return bool(dot) and "_" in rest and first.lower() not in _begin(models)
+
+
+def _ending(words: list[str], apart: list[bool], models: Models, loosely: bool) -> str | None:
+    """`apart`: whether a component ends behind a word; empty where nothing says that."""
+    tree, names = _tree(models), _aliases(models)
+    telling = frozenset[str]() if loosely else _telling(models)
     in_tree = [_NUMBER if word.isdigit() else word for word in words]
     if not words or in_tree[-1] not in tree.words:
         return None
@@ -193,7 +223,7 @@ def _ending(words: list[str], apart: list[bool], models: Models) -> str | None:
         if node.before is not None:
             waiting.append((at, node.before, True, skipped, taken))
         following = node.words.get(known_as)
-        if following is not None and (outside or not apart[at - 1]):
+        if following is not None and (outside or not (apart and apart[at - 1])):
             waiting.append((at - 1, following, False, skipped, (*taken, word)))
         wrapper = outside and at < len(words) and skipped < _MOST_BETWEEN
         if wrapper and known_as is not _NUMBER and word not in telling:
@@ -201,7 +231,10 @@ def _ending(words: list[str], apart: list[bool], models: Models) -> str | None:
     if best is None:
         return None
     before = words[: best[2]]
+    if loosely:
+        # What an underscore joins to it is a part of a longer name.
+        return best[1] if not (before and apart) or apart[best[2] - 1] else None
     beside = next((word for word in reversed(before) if not word.isdigit()), "")
-    if beside in telling or not _OTHER_MODELS.isdisjoint(before):
+    if beside in telling or not OTHER_MODELS.isdisjoint(before):
         return None
     return best[1]
