@@ -129,7 +129,7 @@ def _by_rows(
 
 
 def _sketches(given: StrPath | bytes | Sketch | Fingerprint) -> tuple[Sketch, ...] | str:
-    """The sketches of all adapters in it, or why there is none."""
+    """The sketches of all adapters in it, of a file under all its names, or why there is none."""
     from reseen.fingerprints.sketch import Sketch, decode
 
     if isinstance(given, Sketch):
@@ -147,7 +147,7 @@ def _sketches(given: StrPath | bytes | Sketch | Fingerprint) -> tuple[Sketch, ..
         sketched = sketch_of(Path(given))
     except (Malformed, TooLarge, Unread) as e:
         return str(e)
-    return sketched.adapters or sketched.reason or "no updates in it"
+    return sketched.under_any_names or sketched.reason or "no updates in it"
 
 
 class Registry:

@@ -194,3 +194,18 @@ def test_of_those_that_are_as_sure_the_one_of_most_modules_is_the_best() -> None
     assert {id(best(some)) for some in permutations([whole, part])} == {id(whole)}
     assert {id(best(some)) for some in permutations([whole, part, surer])} == {id(surer)}
     assert best([]) is None
+
+
+def test_what_another_name_of_the_file_has_is_not_said_to_be_missing() -> None:
+    """However sure the one that lacks it looks; unless it agrees in less."""
+    own = adapter(1)
+    half = renamed(own, dict(list(own.layers.items())[::2]))
+    whole = compared(own, own, Background(()))
+    part = replace(compared(own, half, Background(())), p_value=1e-200)
+    assert part.parts["missing"]
+    fewer = replace(whole, common=replace(whole.common, cosines=0 * whole.common.cosines))
+    no_copy = replace(whole, relation=Relation.RELATED)
+    for some in permutations([whole, part, no_copy]):
+        assert best(some) is whole
+    for some in permutations([part, fewer, no_copy]):
+        assert best(some) is part

@@ -222,7 +222,7 @@ def _compared(
     assert first.sketch is not None
     assert second.sketch is not None
     background = _background(db, first.sketch.architecture)
-    two = closest(first.adapters, second.adapters, background)
+    two = closest(first.under_any_names, second.under_any_names, background)
     if two is None:
         raise InputError(f"{a} and {b} cannot be compared. {obstacle(first.sketch, second.sketch)}")
     one, other, found = two

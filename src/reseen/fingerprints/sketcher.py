@@ -109,6 +109,11 @@ class Sketched:
         return self.further if self.sketch is None else (self.sketch, *self.further)
 
     @property
+    def under_any_names(self) -> tuple[Sketch, ...]:
+        """Those, and the ones under other names."""
+        return (*self.adapters, *self.others)
+
+    @property
     def blind(self) -> tuple[BlindSpot, ...]:
         """What was left out and might have told something; and where little is left, that."""
         left_out = tuple(

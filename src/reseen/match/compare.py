@@ -474,10 +474,36 @@ _ALL_AGREE = 0.9
 
 def best(comparisons: Sequence[Comparison]) -> Comparison | None:
     """The strongest of several: a removal can have many files, and a file be read under many names.
-    Of those that are as sure, within a factor of ten, the one of most modules."""
+    Of those that are as sure, within a factor of ten, the one of most modules. Where a copy lacks
+    modules that the same removal has under other names of the file, and those are a copy as well
+    in which no fewer modules agree, it is that one: what is there is not said to be missing."""
     least = min((c.p_value for c in comparisons), default=0.0)
     as_sure = [c for c in comparisons if c.p_value <= 10 * least]
-    return min(as_sure, key=lambda c: (-c.modules, c.p_value, -c.mean), default=None)
+    surest = min(as_sure, key=_by_modules, default=None)
+    if surest is None or not surest.is_copy or not len(surest.common.missing):
+        return surest
+    return min((surest, *(c for c in comparisons if _has_more(c, surest))), key=_by_missing)
+
+
+def _by_modules(made: Comparison) -> tuple[float, ...]:
+    return -made.modules, made.p_value, -made.mean
+
+
+def _by_missing(made: Comparison) -> tuple[float, ...]:
+    return len(made.common.missing), made.p_value, -made.mean
+
+
+def _has_more(made: Comparison, than: Comparison) -> bool:
+    """Whether it is a copy of the same removal, of all modules of the other and more."""
+    mine, theirs = made.common, than.common
+    return (
+        made.is_copy
+        and len(mine.missing) < len(theirs.missing)
+        and len(mine.ids) + len(mine.missing) == len(theirs.ids) + len(theirs.missing)
+        and bool(np.isin(theirs.ids, mine.ids).all())
+        and bool(np.isin(mine.missing, theirs.missing).all())
+        and (mine.cosines >= AGREES).sum() >= (theirs.cosines >= AGREES).sum()
+    )
 
 
 def closest(
