@@ -88,7 +88,7 @@ def test_how_much_it_rounds_is_what_is_expected(kind: str) -> None:
 
 def test_rows_of_one_that_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read(layers("nf4 nested"))
-    monkeypatch.setattr("reseen.fingerprints.weight_sketch.MOST_VALUES", 5 * WIDTH)
+    monkeypatch.setattr("reseen.fingerprints.layer_sketch.MOST_VALUES", 5 * WIDTH)
     pieces = read(layers("nf4 nested"))
     np.testing.assert_allclose(pieces.sketch.numbers, whole.sketch.numbers, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(pieces.sketch.rounding, whole.sketch.rounding, rtol=1e-5)

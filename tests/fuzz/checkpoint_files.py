@@ -3,6 +3,7 @@ the sketches of bases as they are stored."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from math import prod
 from random import Random
@@ -113,17 +114,25 @@ def _kept(data: bytes) -> WeightSketch:
 
 
 @cache
-def _stored(*, of_file: bool) -> bytes:
+def _stored(*, of_file: bool, scaled: bool) -> bytes:
     ids = np.arange(3, 40, 2, dtype=np.uint32)
     rows = np.random.default_rng(0).random((len(ids), 64)).astype(np.float32)
     sides = (rows[:, 0], rows[:, 1], rows[:, 2])
     planned = ids if of_file else None
-    return WeightSketch("sd1", ids, *sides, rows, ids.astype(np.uint64), planned, 3, 1).encode()
+    made = WeightSketch("sd1", ids, *sides, rows, ids.astype(np.uint64), planned, 3, 1)
+    if scaled:
+        none = np.zeros(0, np.uint64)
+        other = replace(made, marks=none, planned=None, beside=0, not_read=0)
+        made = replace(made, other=replace(other.only(ids[::2]), other=other.only(ids[::4])))
+    return made.encode()
 
 
 def stored(rng: Random) -> bytes:
-    some = _stored(of_file=rng.random() < 0.5)
-    return mutated(some, rng, [b"RSW1", b"RSW2", b"\0\0\xc0\x7f", b"\0\0\x80\x7f", b"\xff" * 4])
+    of_file = rng.random() < 0.5
+    some = _stored(of_file=of_file, scaled=of_file and rng.random() < 0.5)
+    return mutated(
+        some, rng, [b"RSW1", b"RSW2", b"RSW3", b"\0\0\xc0\x7f", b"\0\0\x80\x7f", b"\xff" * 4]
+    )
 
 
 READERS = (

@@ -307,6 +307,38 @@ def test_a_base_told_by_some_layers_judges_no_file_of_which_the_others_are_not_r
     ]
 
 
+@pytest.mark.parametrize("order", [("base", "scan"), ("scan", "base")])
+@pytest.mark.parametrize("where", ["hub", "folder"])
+def test_false_scales_hide_nothing(
+    store: Store, files: Path, tmp_path: Path, where: str, order: tuple[str, ...]
+) -> None:
+    """Beside 8-bit floats, where no loader heeds them."""
+    tensors, _ = made.opened(checkpoint(plus(base(), updates(PERSON)), "F8_E4M3"))
+    rows = np.random.default_rng(3).uniform(0.2, 5.0, WIDTH).astype("<f4")
+    tensors += [
+        made.Tensor(f"{each.name}_scale", "F32", rows.shape, rows.tobytes())
+        for each in tensors
+        if each.name.endswith(".weight")
+    ]
+    hub = hub_of({"baked.safetensors": made.safetensors(tensors)})
+    (tmp_path / "baked.safetensors").write_bytes(hub.files["baked.safetensors"])
+    acts: dict[str, Callable[[], object]] = {
+        "base": lambda: put_base(store, files),
+        "scan": lambda: (
+            look(store, hub)
+            if where == "hub"
+            else scans.scan_folder(store, KEYRING, tmp_path, jobs=1)
+        ),
+    }
+    for act in order:
+        acts[act]()
+    put_removal(store, files)
+    if where == "hub":
+        look(store, hub)  # what is owed
+    is_inside(standing(store))
+    assert blind(store) == {}
+
+
 def test_a_part_of_a_model_lacks_layers_and_hides_none(store: Store, files: Path) -> None:
     put_base(store, files)
     some = dict(list(base().items())[:24])

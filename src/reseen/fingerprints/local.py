@@ -13,12 +13,13 @@ from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.digests import look_inside
 from reseen.fingerprints.known_bogus import why_no_model
+from reseen.fingerprints.layer_sketch import Progress
 from reseen.fingerprints.members import Forbidden
 from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sharded import weights_of_shards
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.fingerprints.weight_plan import read_plan
-from reseen.fingerprints.weight_sketch import LayerChoice, Progress, WeightsRead, read_chosen
+from reseen.fingerprints.weight_sketch import LayerChoice, WeightsRead, read_chosen
 from reseen.records import Fingerprint
 from reseen.updates.plan import Plan, plan
 

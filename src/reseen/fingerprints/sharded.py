@@ -21,9 +21,10 @@ from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.contents import Contents
 from reseen.fingerprints.digests import BLOCK, whole_digests
+from reseen.fingerprints.layer_sketch import Progress
 from reseen.fingerprints.members import Forbidden
 from reseen.fingerprints.weight_plan import read_plan
-from reseen.fingerprints.weight_sketch import LayerChoice, Progress, WeightsRead, read_chosen
+from reseen.fingerprints.weight_sketch import LayerChoice, WeightsRead, read_chosen
 from reseen.records import BlindSpot, Digest, DigestKind, Fingerprint
 
 

@@ -31,7 +31,7 @@ INT8_DOUBT, FOUR_BITS_DOUBT = 0.05, 0.1
 """As `rounding.DOUBT`: how far what is expected was from what came true."""
 LONGEST_PART = 128 << 20
 """Bytes: what a layer of two thousand million numbers has beside it."""
-_SCALING = ("scale", "rows", "rows127", "absmax", "nested_absmax", "nested_map")
+_SCALING = ("scale", "rows", "second", "rows127", "absmax", "nested_absmax", "nested_map")
 """Parts that are read before the rows."""
 
 
@@ -125,8 +125,9 @@ def _codes(kind: str) -> _Codes:
     return _Codes(both, squares[high] + squares[low], float(squares[np.argmax(codes)]))
 
 
-def read_stored(module: ModulePlan, four: FourBits | None) -> Reader[StoredRows]:
-    """How a module's weight is stored: what scales it is read. Raises FileError."""
+def read_stored(module: ModulePlan, four: FourBits | None) -> Reader[tuple[StoredRows, ...]]:
+    """How a module's weight is stored: what scales it is read. Where loaders may differ in what
+    they heed of that each reading, one at least. Raises FileError."""
     info = module.tensors["diff"]
     parts: dict[str, TensorInfo] = {}
     for name in _SCALING:
@@ -153,19 +154,42 @@ def _bounded(info: TensorInfo, parts: Mapping[str, TensorInfo]) -> None:
         raise Unread("a layer with more numbers that scale it than any known")
 
 
-def _stored(info: TensorInfo, numbers: Mapping[str, Floats], four: FourBits | None) -> StoredRows:
+def _stored(
+    info: TensorInfo, numbers: Mapping[str, Floats], four: FourBits | None
+) -> tuple[StoredRows, ...]:
     if four is not None:
         largest = largest_of_blocks(four, numbers)
-        return StoredRows(info, four=four, largest=largest, doubt=FOUR_BITS_DOUBT)
-    scale = numbers.get("scale", numbers.get("rows"))
-    if "rows127" in numbers:
-        scale = numbers["rows127"] / np.float32(127)
-    if scale is None:
-        return StoredRows(info)
+        return (StoredRows(info, four=four, largest=largest, doubt=FOUR_BITS_DOUBT),)
+    scales = [numbers[part] for part in ("scale", "rows", "second") if part in numbers]
+    found: list[StoredRows] = []
+    why: Unread | None = None
+    try:
+        if "rows127" in numbers:
+            found.append(_of_rows(info, numbers["rows127"] / np.float32(127)))
+    except Unread as e:
+        why = e
+    for scale in scales:
+        try:
+            found.append(_scaled(info, scale))
+        except Unread as e:
+            why = e
+    if info.dtype in EIGHT_BITS or (why is None and not found):
+        found.append(StoredRows(info))  # floats are weights without a scale, too
+    if not found and why is not None:
+        raise why
+    return tuple(found)
+
+
+def _scaled(info: TensorInfo, scale: Floats) -> StoredRows:
+    if scale.size == 1 and np.isfinite(scale).all():
+        return StoredRows(info, scale.reshape(()))
+    return _of_rows(info, scale)
+
+
+def _of_rows(info: TensorInfo, scale: Floats) -> StoredRows:
+    """Raises Unread for what can scale nothing."""
     if not np.isfinite(scale).all():
         raise Unread("a weight that is scaled by what is no number")
-    if scale.size == 1 and "rows127" not in numbers:
-        return StoredRows(info, scale.reshape(()))
     if scale.size != info.shape[0]:
         raise Unread("a weight whose scales are neither one nor as many as its rows")
     doubt = INT8_DOUBT if info.dtype == "I8" else None

@@ -6,16 +6,15 @@ single precision: an update is a hundredth of a weight, and steps of 1/127 would
 them, of each module, how large the rounding of its stored numbers can be expected to be; and, of
 small tensors, digests by which a base is known again where they were left as they were.
 
-Reads a module at a time, some rows of it at a time, and keeps nothing of the weights.
+Reads a module at a time, and keeps nothing of the weights.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Protocol
 
 import numpy as np
@@ -23,25 +22,17 @@ from blake3 import blake3
 from numpy.typing import NDArray
 
 from reseen.errors import FileError, Malformed, TooLarge, Unread, bulkhead
-from reseen.files.rounding import DOUBT
 from reseen.files.source import Range, Reader
-from reseen.files.tensors import TensorInfo, length_of
+from reseen.files.tensors import TensorInfo
 from reseen.files.values import to_float32
 from reseen.fingerprints.layer_bytes import distinct_bytes
-from reseen.fingerprints.modules import NUMBERS, SIDE
-from reseen.fingerprints.signs import COLUMNS, ROWS, Floats, signs
+from reseen.fingerprints.layer_sketch import LARGEST, Made, Progress, read_layer
+from reseen.fingerprints.modules import NUMBERS
+from reseen.fingerprints.signs import Floats
 from reseen.fingerprints.sketch import module_id
 from reseen.fingerprints.sketcher import SHARED_TOO_OFTEN, TWICE
-from reseen.fingerprints.stored_rows import read_stored
 from reseen.records import BlindSpot
-from reseen.updates.four_bits import FourBits
-from reseen.updates.modules import ModulePlan
 from reseen.updates.whole_weights import FEWEST, MOST, WeightsPlan
-
-MOST_VALUES = 1 << 22
-"""Numbers of a layer that are in memory at one time: 16 MiB."""
-LARGEST = 1e15
-"""Of the numbers of a module: its squares can be added up."""
 
 _ENTRY = np.dtype(
     [
@@ -53,6 +44,9 @@ _HEADER = struct.Struct("<4sBHH")
 _MAGIC = b"RSW1"
 _OF_FILE, _MAGIC_OF_FILE = struct.Struct("<HII"), b"RSW2"
 """Behind the header of one that says what else its file has."""
+_MAGIC_OF_SCALES, _COUNT = b"RSW3", struct.Struct("<H")
+"""Of one with other readings behind that: how many layers each has, and these."""
+_MOST_READINGS = 4
 _MARK = np.dtype("<u8")
 _MOST_MARKS = 512
 
@@ -82,22 +76,36 @@ class WeightSketch:
     not_read: int = 0
     """Layers that the file has and that are not read: those that it has twice, and of those that
     can be planned as large a share as could not be read of those that were chosen."""
+    other: WeightSketch | None = None
+    """Of some of the modules another reading: as loaders have them that heed other scales, or none
+    (`layer_sketch`)."""
 
     def encode(self) -> bytes:
         """A header, the architecture, 272 bytes a module, 8 bytes a mark; and of what is planned 4
         bytes a layer; little-endian."""
         name = self.architecture.encode("ascii")
+        magic = _MAGIC if self.planned is None else _MAGIC_OF_FILE
+        if self.other is not None:
+            magic = _MAGIC_OF_SCALES
+        header = _HEADER.pack(magic, len(name), len(self.ids), len(self.marks))
+        made = header + name + self._entries() + self.marks.astype(_MARK).tobytes()
+        if magic == _MAGIC:
+            return made
+        planned = np.zeros(0, np.uint32) if self.planned is None else self.planned
+        of_file = _OF_FILE.pack(len(planned), self.beside, self.not_read)
+        made += of_file + planned.astype("<u4").tobytes()
+        each = self.other
+        while each is not None:
+            made += _COUNT.pack(len(each.ids)) + each._entries()
+            each = each.other
+        return made
+
+    def _entries(self) -> bytes:
         entries = np.zeros(len(self.ids), _ENTRY)
         entries["id"], entries["norm"] = self.ids, self.norms
         entries["rounding"], entries["doubt"] = self.rounding, self.doubts
         entries["numbers"] = self.numbers
-        magic = _MAGIC if self.planned is None else _MAGIC_OF_FILE
-        header = _HEADER.pack(magic, len(name), len(self.ids), len(self.marks))
-        made = header + name + entries.tobytes() + self.marks.astype(_MARK).tobytes()
-        if self.planned is None:
-            return made
-        of_file = _OF_FILE.pack(len(self.planned), self.beside, self.not_read)
-        return made + of_file + self.planned.astype("<u4").tobytes()
+        return entries.tobytes()
 
     def only(self, ids: NDArray[np.uint32]) -> WeightSketch:
         """The same, of these modules alone, as far as it has them."""
@@ -109,7 +117,43 @@ class WeightSketch:
             rounding=self.rounding[at],
             doubts=self.doubts[at],
             numbers=self.numbers[at],
+            other=None if self.other is None else _some(self.other.only(ids)),
         )
+
+    def nearest_to(self, base: WeightSketch) -> WeightSketch:
+        """The same with each module under the reading that is nearer to what a base has: who made
+        the file from that base had it so."""
+        if self.other is None:
+            return self
+        other = self.other.nearest_to(base)
+        ids, there, at = np.intersect1d(
+            other.ids, base.ids, assume_unique=True, return_indices=True
+        )
+        here = np.searchsorted(self.ids, ids)
+        apart = [
+            np.linalg.norm(side.numbers[of] - base.numbers[at], axis=1)
+            for side, of in ((other, there), (self, here))
+        ]
+        nearer = apart[0] < apart[1]
+        here, there = here[nearer], there[nearer]
+
+        def taken(mine: Floats, others: Floats) -> Floats:
+            made = mine.copy()
+            made[here] = others[there]
+            return made
+
+        return replace(
+            self,
+            norms=taken(self.norms, other.norms),
+            rounding=taken(self.rounding, other.rounding),
+            doubts=taken(self.doubts, other.doubts),
+            numbers=taken(self.numbers, other.numbers),
+            other=None,
+        )
+
+
+def _some(sketch: WeightSketch) -> WeightSketch | None:
+    return sketch if len(sketch.ids) else None
 
 
 def joined(one: WeightSketch, other: WeightSketch) -> WeightSketch:
@@ -127,6 +171,9 @@ def joined(one: WeightSketch, other: WeightSketch) -> WeightSketch:
         one.planned,
         one.beside,
         max(one.not_read, other.not_read),
+        joined(one.other, other.other)
+        if one.other is not None and other.other is not None
+        else one.other or other.other,
     )
 
 
@@ -137,28 +184,62 @@ def decode(data: bytes) -> WeightSketch:
     magic, length, count, marks = _HEADER.unpack_from(data)
     at = _HEADER.size + length
     end = at + count * _ENTRY.itemsize
-    if magic not in (_MAGIC, _MAGIC_OF_FILE) or count > MOST or marks > _MOST_MARKS:
+    known = magic in (_MAGIC, _MAGIC_OF_FILE, _MAGIC_OF_SCALES)
+    if not known or count > MOST or marks > _MOST_MARKS:
         raise Malformed("not the sketch of a base")
     stop = end + marks * _MARK.itemsize
-    planned, of_file = (None, (0, 0)) if magic == _MAGIC else _planned(data[stop:])
-    if len(data) < stop or (magic == _MAGIC and len(data) > stop):
+    rest = data[stop:]
+    planned, of_file, rest = (None, (0, 0), rest) if magic == _MAGIC else _planned(rest)
+    if len(data) < stop or bool(rest) != (magic == _MAGIC_OF_SCALES):
         raise Malformed("not the sketch of a base")
     try:
         architecture = data[_HEADER.size : at].decode("ascii")
     except UnicodeDecodeError:
         raise Malformed("the sketch of a base names no architecture") from None
-    entries = np.frombuffer(data, _ENTRY, count, at)
-    found = WeightSketch(
+    found = replace(
+        _of_entries(architecture, data[at:end]),
+        marks=np.frombuffer(data, _MARK, marks, end).astype(np.uint64),
+        planned=planned,
+        beside=of_file[0],
+        not_read=of_file[1],
+        other=_readings(architecture, rest),
+    )
+    _check(found)
+    return found
+
+
+def _readings(architecture: str, rest: bytes, most: int = _MOST_READINGS) -> WeightSketch | None:
+    """The other readings that a sketch ends with."""
+    if not rest:
+        return None
+    count = _COUNT.unpack_from(rest)[0] if len(rest) >= _COUNT.size else 0
+    end = _COUNT.size + count * _ENTRY.itemsize
+    if not 0 < count <= MOST or len(rest) < end or not most:
+        raise Malformed("not the sketch of a checkpoint")
+    found = _of_entries(architecture, rest[_COUNT.size : end])
+    return replace(found, other=_readings(architecture, rest[end:], most - 1))
+
+
+def _of_entries(architecture: str, data: bytes) -> WeightSketch:
+    entries = np.frombuffer(data, _ENTRY)
+    return WeightSketch(
         architecture,
         entries["id"].copy(),
         entries["norm"].copy(),
         entries["rounding"].copy(),
         entries["doubt"].copy(),
         entries["numbers"].copy(),
-        np.frombuffer(data, _MARK, marks, end).astype(np.uint64),
-        planned,
-        *of_file,
+        np.zeros(0, np.uint64),
     )
+
+
+def _check(found: WeightSketch) -> None:
+    """Raises Malformed for numbers that no checkpoint has."""
+    planned, other = found.planned, found.other
+    if other is not None:
+        _check(other)
+        if not np.isin(other.ids, found.ids).all():
+            raise Malformed("not the sketch of a checkpoint")
     if not (
         (found.ids[1:] > found.ids[:-1]).all()
         and (found.marks[1:] > found.marks[:-1]).all()
@@ -170,17 +251,19 @@ def decode(data: bytes) -> WeightSketch:
         and (np.abs(found.numbers) <= LARGEST).all()
     ):
         raise Malformed("the sketch of a base holds impossible numbers")
-    return found
 
 
-def _planned(data: bytes) -> tuple[NDArray[np.uint32], tuple[int, int]]:
-    """What a sketch says of its file: the layers, what is beside them, and what is not read."""
+def _planned(data: bytes) -> tuple[NDArray[np.uint32], tuple[int, int], bytes]:
+    """What a sketch says of its file: the layers, what is beside them, and what is not read; and
+    what follows."""
     if len(data) < _OF_FILE.size:
         raise Malformed("the sketch of a checkpoint breaks off")
     count, beside, not_read = _OF_FILE.unpack_from(data)
-    if count > MOST or len(data) != _OF_FILE.size + 4 * count:
+    end = _OF_FILE.size + 4 * count
+    if count > MOST or len(data) < end:
         raise Malformed("not the sketch of a checkpoint")
-    return np.frombuffer(data, "<u4", count, _OF_FILE.size).astype(np.uint32), (beside, not_read)
+    planned = np.frombuffer(data, "<u4", count, _OF_FILE.size).astype(np.uint32)
+    return planned, (beside, not_read), data[end:]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,11 +289,6 @@ class WeightsRead:
         """What was chosen and could not be read."""
         spots = sorted(self.left_out.items())
         return tuple(BlindSpot(Unread.code, why, layers) for why, layers in spots)
-
-
-_Made = tuple[float, float, float, Floats]
-Progress = Callable[[int], None]
-"""Is told bytes that were read."""
 
 
 class LayerChoice(Protocol):
@@ -239,7 +317,7 @@ def read_weights(plan: WeightsPlan, progress: Progress | None = None) -> Reader[
     """The sketch of all modules of a plan. Ranges come in the order of the file. A module that
     cannot be read is left out, with the reason."""
     modules = plan.modules
-    made: dict[int, _Made] = {}
+    made: dict[int, tuple[Made, ...]] = {}
     left_out: dict[str, int] = {}
     budget = TWICE * distinct_bytes([(module,) for module in modules])
     for module in sorted(modules, key=lambda m: (m.tensors["diff"].start, m.name)):
@@ -249,25 +327,35 @@ def read_weights(plan: WeightsPlan, progress: Progress | None = None) -> Reader[
             if budget < 0:
                 raise TooLarge(SHARED_TOO_OFTEN)
             four = plan.four_bits.get(info.name)
-            made[module_id(module.name)] = yield from _module(module, four, progress)
+            made[module_id(module.name)] = yield from read_layer(module, four, progress)
         except FileError as e:
             left_out[str(e)] = left_out.get(str(e), 0) + 1
     marks = yield from read_marks(plan.marks)
+    sketch = replace(
+        _of_layers(plan.architecture, made),
+        marks=marks,
+        planned=np.unique(np.array([module_id(name) for name in plan.layers], np.uint32)),
+        beside=plan.beside,
+        not_read=plan.twice + len(plan.layers) * sum(left_out.values()) // max(len(modules), 1),
+    )
+    return WeightsRead(sketch, left_out)
+
+
+def _of_layers(architecture: str, made: Mapping[int, tuple[Made, ...]]) -> WeightSketch:
+    """The first reading of each layer, and the others as further ones."""
     ids = np.array(sorted(made), np.uint32)
-    rows = [made[id_] for id_ in ids.tolist()]
-    sketch = WeightSketch(
-        plan.architecture,
+    rows = [made[id_][0] for id_ in ids.tolist()]
+    others = {id_: each[1:] for id_, each in made.items() if len(each) > 1}
+    return WeightSketch(
+        architecture,
         ids,
         np.array([row[0] for row in rows], np.float32),
         np.array([row[1] for row in rows], np.float32),
         np.array([row[2] for row in rows], np.float32),
         np.array([row[3] for row in rows], np.float32).reshape(-1, NUMBERS),
-        marks,
-        np.unique(np.array([module_id(name) for name in plan.layers], np.uint32)),
-        plan.beside,
-        plan.twice + len(plan.layers) * sum(left_out.values()) // max(len(modules), 1),
+        np.zeros(0, np.uint64),
+        other=_of_layers(architecture, others) if others else None,
     )
-    return WeightsRead(sketch, left_out)
 
 
 def read_marks(tensors: Sequence[TensorInfo]) -> Reader[NDArray[np.uint64]]:
@@ -284,42 +372,3 @@ def read_marks(tensors: Sequence[TensorInfo]) -> Reader[NDArray[np.uint64]]:
         if values.size and (values != values[0]).any():
             found.add(int.from_bytes(blake3(values.tobytes()).digest(length=8), "little"))
     return np.array(sorted(found), np.uint64)
-
-
-def _module(module: ModulePlan, four: FourBits | None, progress: Progress | None) -> Reader[_Made]:
-    """(norm, expected norm of its rounding, doubt of that, P W Qᵀ as 64 numbers)."""
-    info = module.tensors["diff"]
-    columns = prod(info.shape[1:])
-    if prod(module.shape[1:]) != columns:
-        raise Malformed("a weight does not have the size its header promised")
-    left = signs(ROWS, module.name, module.shape[0])
-    sums = np.zeros((SIDE, columns), np.float32)
-    total = error = 0.0
-    at = 0
-    step = max(1, MOST_VALUES // max(columns, 1))
-    if length_of(info.dtype, columns) > 4 * MOST_VALUES:
-        raise Unread("a layer of which one row is larger than any known")
-    stored = yield from read_stored(module, four)
-    for start, stop in module.rows or ((0, info.shape[0]),):
-        for first in range(start, stop, step):
-            count = min(step, stop - first)
-            wanted = stored.wanted(first, count)
-            data = yield wanted
-            if len(data) != wanted.length:
-                raise Malformed("a weight breaks off")
-            with bulkhead(), np.errstate(all="ignore"):
-                block, expected = stored.read(first, count, data)
-                sums += left[:, at : at + len(block)] @ block
-                total += float(np.vdot(block, block))
-            error += np.nan if expected is None else expected
-            at += len(block)
-            if progress is not None:
-                progress(wanted.length)
-    with np.errstate(all="ignore"):
-        numbers = (sums @ signs(COLUMNS, module.name, columns).T).reshape(NUMBERS)
-    if at != module.shape[0]:
-        raise Malformed("a weight does not have the size its header promised")
-    if not (total**0.5 <= LARGEST and np.abs(numbers).max() <= LARGEST):
-        raise Malformed("its weights are not finite, or larger than any known")
-    doubt = DOUBT.get(info.dtype, 1.0) if stored.doubt is None else stored.doubt
-    return total**0.5, error**0.5, doubt, numbers

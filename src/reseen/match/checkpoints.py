@@ -142,7 +142,7 @@ def which_base(file: WeightSketch, bases: Sequence[KnownBase]) -> BaseTold | Non
 
 
 def _told(file: WeightSketch, base: KnownBase) -> BaseTold | None:
-    theirs = base.sketch
+    theirs, file = base.sketch, file.nearest_to(base.sketch)
     if not may_be_one_model(file.architecture, theirs.architecture):
         return None
     ids, here, there = np.intersect1d(file.ids, theirs.ids, assume_unique=True, return_indices=True)
@@ -170,6 +170,7 @@ def difference(file: WeightSketch, nearest: BaseTold) -> Difference:
     """A checkpoint less its base, over the modules that were touched. It is of the base's
     architecture: one layer more, of another size, may change what the file's own header tells."""
     base = nearest.base.sketch
+    file = file.nearest_to(base)
     ids, here, there = np.intersect1d(file.ids, base.ids, assume_unique=True, return_indices=True)
     numbers = file.numbers[here] - base.numbers[there]
     floor = ALIKE * SIDE * base.norms[there].astype(np.float64)

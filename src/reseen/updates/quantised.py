@@ -101,6 +101,8 @@ def _added(info: TensorInfo, weight: str, part: str, grouped: Grouped) -> bool:
     if part == "scale" and factor.dtype.startswith("F8_"):
         part = _scale_of_floats(info, factor)
     role = f"{said.role}/{part}"
+    if said.role == "diff" and role in roles and part in ("scale", "rows"):
+        role = "diff/second"
     if role in roles:
         return False
     if not _is_of(info, part, factor):

@@ -30,12 +30,12 @@ MOST = 4_096
 PARTS_READ = frozenset(
     f"diff{part}"
     for part in (
-        *("", "/scale", "/rows", "/rows127", "/marker", "/beside"),
+        *("", "/scale", "/rows", "/second", "/rows127", "/marker", "/beside"),
         *("/absmax", "/map", "/nested_absmax", "/nested_map", "/state"),
     )
 )
 """What a weight may be stored in: itself, with one number that scales it, or one for each row of
-whole numbers; and in 4 bits, with the largest of each block."""
+whole numbers, or two that contradict each other; and in 4 bits, with the largest of each block."""
 _NOT_ADAPTED = ("first_stage_model.", "vae.", "model_ema.")
 _WEIGHT = ".weight"
 FORMAT = ".weight_format"
