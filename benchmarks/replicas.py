@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 _SCAN = """
 import asyncio, json, resource, sys, time
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.scan.shared_windows import StoreWindows
 from reseen.store.sealing import Keyring

@@ -21,7 +21,7 @@ from tests.fuzz.play import Broken, FuzzedReader
 from reseen.errors import HubError
 from reseen.files import containers
 from reseen.files.source import Range
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import WantedRepositories, drive
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Artifact, RepoType

@@ -20,8 +20,8 @@ from reseen.hubs import git_pack, git_wire
 from reseen.hubs.answers import why_unusable
 from reseen.hubs.arcenciel import ArcEnCiel
 from reseen.hubs.civarchive import CivArchive
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.git_forge import GitForge
-from reseen.hubs.http import ClientOptions
 from reseen.hubs.hub import Hub, WantedRepositories, askable
 from reseen.hubs.modelscope import ModelScope
 from reseen.hubs.oci import OciRegistry

@@ -13,7 +13,7 @@ from replica.world import World
 from tests.scan.walking import Hasty
 
 from reseen.hubs.civitai import Civitai
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import ByHash, RepositoryPage, WantedRepositories
 
 T = TypeVar("T")

@@ -20,8 +20,8 @@ from tests.scan.walking import Hasty
 
 from reseen.hubs.arcenciel import ArcEnCiel
 from reseen.hubs.civitai import Civitai
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.git_forge import GitForge
-from reseen.hubs.http import ClientOptions
 from reseen.hubs.hub import Hub
 from reseen.hubs.modelscope import ModelScope
 from reseen.hubs.oci import OciRegistry

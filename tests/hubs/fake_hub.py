@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 from virtual_time import clock
 
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Artifact, RepoType
 

@@ -20,7 +20,7 @@ from reseen.errors import HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import kinds
 from reseen.hubs.arcenciel import ArcEnCiel
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import CUT, FilesPage, RepositoryPage, WantedRepositories
 from reseen.records import Repository, RepoType
 from reseen.settings import RateLimit, Settings

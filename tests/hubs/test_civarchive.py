@@ -17,7 +17,7 @@ from tests.scan.walking import Hasty
 from reseen.errors import HubBusy, HubGarbage, HubMissing
 from reseen.hubs import kinds
 from reseen.hubs.civarchive import CivArchive
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import ByHash, WantedRepositories
 from reseen.settings import RateLimit, Settings
 

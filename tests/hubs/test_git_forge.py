@@ -26,9 +26,9 @@ from tests.scan.walking import Hasty
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, HubRefused
 from reseen.files.source import Range
 from reseen.hubs import git_pack, git_wire, kinds
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.git_addresses import GitAddresses
 from reseen.hubs.git_forge import GitForge
-from reseen.hubs.http import ClientOptions
 from reseen.hubs.hub import Revisions
 from reseen.records import Artifact, RepoType
 from reseen.settings import RateLimit, Settings

@@ -23,6 +23,7 @@ from reseen.errors import (
 )
 from reseen.files.source import Range
 from reseen.hubs import http
+from reseen.hubs.client_options import MOST_REDIRECTS, ClientOptions
 from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import RepoType
@@ -151,7 +152,7 @@ def test_redirects_end() -> None:
     asked = Recorder(lambda r: httpx2.Response(302, headers={"Location": "/round/and/round"}))
     with pytest.raises(HubGarbage, match="circle"):
         read(asked)
-    assert len(asked.requests) == http.MOST_REDIRECTS + 1
+    assert len(asked.requests) == MOST_REDIRECTS + 1
 
 
 @pytest.mark.parametrize("location", ["//:80/x", "//", "http://", "https://:443", "//[::1", "x:y"])
@@ -634,7 +635,7 @@ def test_a_header_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     async def main() -> None:
         server = await asyncio.start_server(drip, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        client = HuggingFace(f"http://127.0.0.1:{port}", None, http.ClientOptions(attempts=1))
+        client = HuggingFace(f"http://127.0.0.1:{port}", None, ClientOptions(attempts=1))
         try:
             async with client as there:
                 with pytest.raises(HubBusy):

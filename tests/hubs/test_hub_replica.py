@@ -16,7 +16,7 @@ from tests.replica.olah_hub import OlahHub
 
 from reseen.errors import HubBusy, HubDisabled, HubError, HubGarbage
 from reseen.files.source import Range
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
 from reseen.records import Artifact, RepoType

@@ -18,7 +18,7 @@ from tests.scan.walking import Hasty
 from reseen.errors import HubBusy, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import kinds
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import ByHash
 from reseen.hubs.liblib import Liblib
 from reseen.hubs.liblib_addresses import LiblibAddresses

@@ -20,7 +20,7 @@ from tests.scan.walking import Hasty
 from reseen.errors import HubAuth, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import kinds
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import BY_NAME, CUT, FilesPage, RepositoryPage, WantedRepositories
 from reseen.hubs.modelscope import ModelScope
 from reseen.hubs.modelscope_addresses import ModelScopeAddresses

@@ -24,7 +24,7 @@ from tests.scan.walking import Hasty
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import kinds
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import CUT, NOT_ALL_REFS, FilesPage, RepositoryPage, Usage, WantedRepositories
 from reseen.hubs.oci import OciRegistry
 from reseen.hubs.oci_addresses import OciAddresses

@@ -11,7 +11,7 @@ from datetime import timedelta
 from replica.server import Replica
 from tests.scan.walking import QUICK, Hasty
 
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.operations.worker import Intervals, Worker
 from reseen.settings import HubSettings, Settings

@@ -12,7 +12,7 @@ from replica.world import Repo, World, lfs
 from sqlalchemy import select, update
 from tests.scan.walking import Hasty, fill, walk_hub
 
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.records import Sighting, SightingState

@@ -11,7 +11,7 @@ from replica.server import Replica
 from replica.world import Repo, World, lfs, plain
 from tests.scan.walking import KEYRING, QUICK, Hasty, fill
 
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.operations.watching import following

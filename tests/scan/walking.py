@@ -10,7 +10,7 @@ from replica.world import Removed, World
 from tests import removals_made
 
 from replica import git
-from reseen.hubs.http import ClientOptions
+from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.huggingface import HuggingFace
 from reseen.observed import sightings
 from reseen.records import Digest, DigestKind, Names, RemovedFile, RepoType, Rung

@@ -26,7 +26,8 @@ from reseen.hubs.answers import (
     why_unusable,
 )
 from reseen.hubs.civitai_addresses import NOBODY, number_of
-from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions
+from reseen.hubs.client_options import USUAL, ClientOptions
+from reseen.hubs.http import AnswerTooBig
 from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     CUT,

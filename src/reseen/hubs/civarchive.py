@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from reseen.errors import HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs.answers import from_hex
-from reseen.hubs.http import USUAL, ClientOptions
+from reseen.hubs.client_options import USUAL, ClientOptions
 from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     Abilities,

@@ -19,7 +19,8 @@ from reseen.files.source import Range
 from reseen.hubs import civitai_answers as answers
 from reseen.hubs.civitai_addresses import number_of
 from reseen.hubs.civitai_answers import Model
-from reseen.hubs.http import USUAL, AnswerTooBig, ClientOptions
+from reseen.hubs.client_options import USUAL, ClientOptions
+from reseen.hubs.http import AnswerTooBig
 from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     CUT,

@@ -18,16 +18,12 @@ from reseen.files import lfs_pointer
 from reseen.files.source import Range
 from reseen.hubs import git_pack, git_wire
 from reseen.hubs.answers import is_no_ref, why_unusable
+from reseen.hubs.client_options import USUAL, ClientOptions
 from reseen.hubs.git_addresses import is_repository
 from reseen.hubs.git_lfs import LfsStore
-from reseen.hubs.http import (
-    AUTHORIZATION,
-    NO_HEADERS,
-    USUAL,
-    ClientOptions,
-    authorization_of,
-)
+from reseen.hubs.http import NO_HEADERS
 from reseen.hubs.http_hub import HttpHub
+from reseen.hubs.http_requests import AUTHORIZATION, authorization_of
 from reseen.hubs.hub import (
     NOT_ALL_REFS,
     Abilities,

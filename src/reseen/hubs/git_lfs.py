@@ -16,7 +16,9 @@ import httpx2
 
 from reseen.errors import HubAuth, HubGarbage, HubMissing
 from reseen.files.source import Range
-from reseen.hubs.http import AUTHORIZATION, NO_HEADERS, ClientOptions, Http
+from reseen.hubs.client_options import ClientOptions
+from reseen.hubs.http import NO_HEADERS, Http
+from reseen.hubs.http_requests import AUTHORIZATION
 from reseen.hubs.hub import Usage
 from reseen.hubs.redirects import origin, redirected
 from reseen.records import Artifact

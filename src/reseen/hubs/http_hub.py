@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reseen.hubs.http import ClientOptions, Http
+from reseen.hubs.client_options import ClientOptions
+from reseen.hubs.http import Http
 from reseen.hubs.hub import Abilities, Revisions, Usage
 from reseen.records import RepoType
 from reseen.settings import USUAL_QUOTAS, host_of

@@ -16,7 +16,8 @@ from urllib.parse import quote, urlencode
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, HubRefused
 from reseen.files.source import Range
 from reseen.hubs import answers
-from reseen.hubs.http import USUAL, ClientOptions, HubResponse
+from reseen.hubs.client_options import USUAL, ClientOptions
+from reseen.hubs.http import HubResponse
 from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     BY_NAME,

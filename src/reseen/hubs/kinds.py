@@ -38,7 +38,7 @@ from reseen.settings import (
 )
 
 if TYPE_CHECKING:
-    from reseen.hubs.http import ClientOptions
+    from reseen.hubs.client_options import ClientOptions
     from reseen.hubs.hub import Askable, Hub
     from reseen.hubs.shared_quota import SharedWindows
 
@@ -198,7 +198,7 @@ def _address_for_a_hub(given: str, settings: Settings, names: str) -> InputError
 def open_hub(hub: HubSettings, shared: SharedWindows | None = None) -> Hub:
     """The hub itself: inside a running event loop; to be closed. `shared`: where its quota is
     shared with others who ask with the same token. Raises SettingsError."""
-    from reseen.hubs.http import ClientOptions
+    from reseen.hubs.client_options import ClientOptions
 
     options = ClientOptions(
         quota=hub.quota,

@@ -15,7 +15,7 @@ from dataclasses import replace
 from reseen.errors import HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs.answers import from_hex, version_of, why_unusable
-from reseen.hubs.http import USUAL, ClientOptions
+from reseen.hubs.client_options import USUAL, ClientOptions
 from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     Abilities,

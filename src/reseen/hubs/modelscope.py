@@ -19,7 +19,7 @@ from reseen.errors import HubAuth, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import modelscope_answers as answers
 from reseen.hubs.answers import is_no_ref, is_repo_id, why_unusable
-from reseen.hubs.http import USUAL, ClientOptions
+from reseen.hubs.client_options import USUAL, ClientOptions
 from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     BY_NAME,

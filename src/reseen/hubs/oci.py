@@ -21,7 +21,8 @@ from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, Hu
 from reseen.files.source import Range
 from reseen.hubs import oci_answers as answers
 from reseen.hubs.answers import MOST_PATHS, version_of
-from reseen.hubs.http import USUAL, ClientOptions, HubResponse
+from reseen.hubs.client_options import USUAL, ClientOptions
+from reseen.hubs.http import HubResponse
 from reseen.hubs.http_hub import HttpHub
 from reseen.hubs.hub import (
     CUT,

@@ -20,7 +20,9 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 from urllib.request import parse_http_list, parse_keqv_list
 
 from reseen.errors import HubError, HubGarbage
-from reseen.hubs.http import AUTHORIZATION, NO_HEADERS, ClientOptions, Http, authorization_of
+from reseen.hubs.client_options import ClientOptions
+from reseen.hubs.http import NO_HEADERS, Http
+from reseen.hubs.http_requests import AUTHORIZATION, authorization_of
 from reseen.hubs.hub import Usage
 
 CATALOG = "registry:catalog:*"
