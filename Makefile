@@ -14,9 +14,10 @@ demo: $(VENV)/.demo
 demo-serve: $(VENV)/.demo
 	@$(BIN)/python -m demo --serve
 
-# One more than there are processors: some tests wait for servers.
+# One more than there are processors: some tests wait for servers. Compiled modules are kept, also where
+# an environment says otherwise: hundreds of processes are started.
 test: $(VENV)/.dev packages
-	@$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder \
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder \
 		--durations 30 --durations-min 5
 
 # Chromium and PostgreSQL, from Debian: where they are not and cannot be had, tests are skipped.

@@ -125,9 +125,11 @@ def settings(clean_environment: Path) -> Settings:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """An empty store in an SQLite file."""
+    from tests.fresh_store import fresh_store
+
     from reseen.store.database import Store
 
-    opened = Store(f"sqlite:///{tmp_path / 'reseen.db'}")
+    opened = Store(fresh_store(tmp_path / "reseen.db"))
     yield opened
     opened.close()
 
@@ -184,7 +186,9 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a fresh store: SQLite always, PostgreSQL too where there is one."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'reseen.db'}"
+        from tests.fresh_store import fresh_store
+
+        return fresh_store(tmp_path / "reseen.db")
     return str(request.getfixturevalue("postgresql_store_url"))
 
 

@@ -34,6 +34,14 @@ def home(tmp_path: Path) -> Path:
 
 def reseen(home: Path, *args: str, code: int = 0, key: bool = True) -> str:
     """Run the command as its console script does; standard output, then standard error."""
+    ended, out, err = run(home, *args, key=key)
+    said = out + err
+    assert ended == code, said
+    return said
+
+
+def run(home: Path, *args: str, key: bool = True) -> tuple[int, str, str]:
+    """The same; the exit code, standard output and standard error."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -50,9 +58,8 @@ def reseen(home: Path, *args: str, code: int = 0, key: bool = True) -> str:
         pytest.raises(SystemExit) as ended,
     ):
         main()
-    said = out.getvalue() + err.getvalue()
-    assert ended.value.code == code, said
-    return said
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, out.getvalue(), err.getvalue()
 
 
 def adapter(path: Path, seed: int = 1, scale: float = 1.0) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from tests.fresh_store import fresh_store
 from tests.web.visitors import Visitor
 
 from reseen.review.roles import Role
@@ -22,7 +23,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     settings = Settings.from_environment(
         {"RESEEN_HOME": str(tmp_path), "RESEEN_KEY": "5e" * 32, "HF_HOME": str(tmp_path / "hf")}
     )
-    with Store(settings.db) as store:
+    with Store(fresh_store(tmp_path / "reseen.db")) as store:
         keyring = Keyring.for_store(store, settings, create=True)
         yield Service(store=store, settings=settings, keyring=keyring)
 
