@@ -35,6 +35,7 @@ from reseen.hubs.hub import Revision
 from reseen.observed import blind_spots, checkpoint_sketches, merge_parts, sightings
 from reseen.observed.readings import read_so_far
 from reseen.operations import bases, classes, consequences, removals, scans
+from reseen.operations.checks import Checker
 from reseen.operations.reading import read_known
 from reseen.records import RemovalClass, Rung, Sighting
 from reseen.registry.adds import add_files
@@ -344,6 +345,22 @@ def test_a_part_of_a_model_lacks_layers_and_hides_none(store: Store, files: Path
     some = dict(list(base().items())[:24])
     look(store, hub_of({"part.safetensors": checkpoint(some)}))
     assert blind(store) == {}
+
+
+@pytest.mark.parametrize("has", [24, 71, 72])
+def test_who_checks_a_file_is_told_how_many_layers_of_its_base_it_lacks(
+    store: Store, files: Path, tmp_path: Path, has: int
+) -> None:
+    put_base(store, files)
+    put_removal(store, files)
+    path = tmp_path / "part.safetensors"
+    path.write_bytes(checkpoint(dict(list(base().items())[:has])))
+    seen = Checker(store, KEYRING).check(path).checkpoint
+    assert seen is not None
+    assert (seen.modules, seen.lacks, seen.not_read) == (has, 72 - has, 0)
+    said = f"over {has} layers ({72 - has} others of the base are not in it)"
+    assert (said in seen.text) == (has < 72)
+    assert seen.fields["lacks"] == 72 - has
 
 
 @pytest.mark.parametrize("order", [*permutations(("base", "scan", "removal"))])

@@ -39,6 +39,8 @@ class CheckpointSeen:
     """Small tensors that are the base's."""
     not_read: int = 0
     """Layers of the base that are not read of it: as `checkpoints.BaseTold` says it."""
+    lacks: int = 0
+    """Layers of the base that it does not have: a part of a model, or one that was cut."""
     only_rounding: bool = False
     """Whether the number format explains all that differs."""
     parts: tuple[InCheckpoint, ...] = ()
@@ -61,6 +63,8 @@ class CheckpointSeen:
         base += "layers"
         if self.not_read:
             base += f" ({self.not_read} others are not read: what is in them is not looked for)"
+        if self.lacks:
+            base += f" ({self.lacks} others of the base are not in it)"
         if self.why:
             return f"{base}; {self.why}"
         if self.only_rounding:
@@ -80,6 +84,7 @@ class CheckpointSeen:
             "untouched": self.untouched,
             "marks": self.marks,
             "not_read": self.not_read,
+            "lacks": self.lacks,
             "only_rounding": self.only_rounding,
             "why": self.why or None,
         }
@@ -185,5 +190,6 @@ def _base_seen(found: checkpoints.Difference) -> CheckpointSeen:
         found.untouched,
         found.base.marks,
         found.base.not_read,
+        found.base.lacks,
         found.is_rounding,
     )

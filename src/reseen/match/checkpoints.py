@@ -57,6 +57,8 @@ class BaseTold:
     not_read: int
     """Layers of the base that the checkpoint has, or may have, in a form or under a name that is
     not read; 0 for a share that is small."""
+    lacks: int
+    """Layers of the base that the checkpoint does not have: nothing else in it could hold them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,17 +154,25 @@ def _told(file: WeightSketch, base: KnownBase) -> BaseTold | None:
     sizes = np.maximum(np.linalg.norm(theirs.numbers[there], axis=1), 1e-30)
     marks = len(np.intersect1d(file.marks, theirs.marks, assume_unique=True))
     middle = float(np.median(apart / sizes))
-    return BaseTold(base, middle, len(ids), marks, _not_read(file, theirs))
+    lacks = _lacks(file, theirs)
+    hidden, lacks = min(lacks, file.beside), max(lacks - file.beside, 0)
+    return BaseTold(base, middle, len(ids), marks, _not_read(file, theirs, hidden), lacks)
 
 
-def _not_read(file: WeightSketch, base: WeightSketch) -> int:
-    """Layers of which nothing is known although a base is told by others. What a file lacks (most
-    are a part of a model: one without its text encoders, one of several shards) is no such layer
-    where it has no other tensor that could hold it."""
+def _lacks(file: WeightSketch, base: WeightSketch) -> int:
+    """Layers of the base that are not among those of the file that can be read."""
     if file.planned is None:
         return 0
-    lacks = len(np.setdiff1d(base.ids, file.planned, assume_unique=True))
-    found = file.not_read + min(lacks, file.beside)
+    return len(np.setdiff1d(base.ids, file.planned, assume_unique=True))
+
+
+def _not_read(file: WeightSketch, base: WeightSketch, hidden: int) -> int:
+    """Layers of which nothing is known although a base is told by others. What a file lacks (most
+    are a part of a model: one without its text encoders, one of several shards) is no such layer
+    where it has no other tensor that could hold it. `hidden`: those that others may hold."""
+    if file.planned is None:
+        return 0
+    found = file.not_read + hidden
     return found if found > SMALL * len(base.ids) else 0
 
 
