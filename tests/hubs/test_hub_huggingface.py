@@ -445,7 +445,7 @@ def test_a_commit_of_64_digits_and_its_first_40_are_one() -> None:
 
 
 def test_a_long_history_is_cut_and_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reseen.hubs.huggingface.MOST_HISTORY_PAGES", 2)
+    monkeypatch.setattr("reseen.hubs.huggingface_history.MOST_PAGES", 2)
     found = revisions(Recorder(history))
     assert [problem.reason[:14] for problem in found.problems] == ["a long history"]
     assert {C[8], C[7], C[6]} <= {r.commit for r in found.revisions}

@@ -8,12 +8,12 @@ the bytes that are wanted: HEAD would count as a download.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import TracebackType
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, HubRefused
+from reseen.errors import HubAuth, HubGarbage, HubMissing, HubRefused
 from reseen.files.source import Range
 from reseen.hubs import answers
 from reseen.hubs.client_options import USUAL, ClientOptions
@@ -31,19 +31,16 @@ from reseen.hubs.hub import (
     Revisions,
     WantedRepositories,
 )
-from reseen.hubs.huggingface_addresses import PREFIX
+from reseen.hubs.huggingface_history import CLOSED, Histories
+from reseen.hubs.huggingface_paths import api_path, file_path, quoted_revision
 from reseen.hubs.questions import Questions
-from reseen.hubs.repository_lists import USUAL_PAGES, RepositoryLists
-from reseen.hubs.trees import Trees, cut_at, may_be_cut
+from reseen.hubs.repository_lists import RepositoryLists
+from reseen.hubs.trees import Trees, cut_at
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType, commit_key
 from reseen.settings import DEFAULT_ENDPOINT
 
-MOST_HISTORY_PAGES = 40
-"""Pages of history of one repository, all its branches together."""
 MOST_REFS = 2_000
-HISTORY_PAGE = 1_000
 
-_CLOSED_HISTORY = "the history may not be looked at"
 _CERTAIN = (
     "this hub lists no files of a commit: those that a branch's name leads to were looked at, and "
     "it said before and after that this is the commit"
@@ -99,11 +96,9 @@ class HuggingFace(HttpHub):
         super().__init__(_ABILITIES, endpoint, token, options)
         self._lists = RepositoryLists(self._http, endpoint)
         self._trees = Trees(self._http)
-        self._links_history = False
-        """This server says where a history goes on."""
         self._lists_by_name = False
         """It listed what a branch's name leads to, and not the commit, ever."""
-        self._histories = Questions(self._http)
+        self._histories = Histories(self._http)
         self._all_refs = Questions(self._http)
         self._infos = {type: Questions(self._http) for type in RepoType}
 
@@ -136,7 +131,7 @@ class HuggingFace(HttpHub):
 
     async def repository(self, type: RepoType, repo: str) -> Repository:
         """One repository as it stands now. Its id can differ from `repo`: it was renamed."""
-        path = self._api(type, repo)
+        path = api_path(type, repo)
         try:
             answer = await self._info(path, type)
         except (HubAuth, HubMissing):
@@ -217,7 +212,7 @@ class HuggingFace(HttpHub):
     async def _files_at(
         self, type: RepoType, repo: str, revision: str, ref: str | None
     ) -> AsyncIterator[FilesPage]:
-        path = f"{self._api(type, repo)}/tree/{_quoted(revision)}"
+        path = f"{api_path(type, repo)}/tree/{quoted_revision(revision)}"
         async for value, cut in self._trees.pages(path):
             yield answers.files(self._name, type, repo, revision, ref, value)
             if cut is not None:
@@ -247,13 +242,13 @@ class HuggingFace(HttpHub):
         Of a pull request only its last commit is named. A commit of the history that a ref names
         is not named again; what cannot be read becomes a problem.
         """
-        api = self._api(type, repo)
+        api = api_path(type, repo)
         leading = await self.refs(type, repo)
         found, problems = list(leading.revisions), list(leading.problems)
         heads = [r.commit for r in found if r.ref is not None and not r.ref.startswith("refs/")]
-        history, left = await self._history(api, heads)
+        history, left = await self._histories.of(api, heads)
         for why in dict.fromkeys(left):
-            counted = GATED_HISTORY if why.startswith(_CLOSED_HISTORY) else None
+            counted = GATED_HISTORY if why.startswith(CLOSED) else None
             problems.append(self._problem(repo, why, counted))
         named = {commit_key(revision.commit) for revision in found}
         found.extend(Revision(None, c) for c in history if commit_key(c) not in named)
@@ -262,7 +257,7 @@ class HuggingFace(HttpHub):
 
     async def _refs(self, type: RepoType, repo: str) -> tuple[list[Revision], list[Problem]]:
         """What leads to a version. Where this server does not say it: main alone."""
-        path = f"{self._api(type, repo)}/refs"
+        path = f"{api_path(type, repo)}/refs"
         where = f"{self._name} {repo}"
         try:
             number, answer = await self._all_refs.ask(path, ["include_prs=1", ""], shorter=False)
@@ -278,63 +273,13 @@ class HuggingFace(HttpHub):
         heads = [] if there.sha is None else [Revision("main", there.sha)]
         return heads, [self._problem(repo, f"no branches, tags and pull requests: {why}")]
 
-    async def _history(self, api: str, heads: Sequence[str]) -> tuple[list[str], list[str]]:
-        """The commits that lead to these, newest first; and why they are not all, if so."""
-        found: dict[str, None] = {}
-        left: list[str] = []
-        pages = 0
-        for head in heads:
-            at, query, more = head, None, head not in found
-            while more:
-                if pages == MOST_HISTORY_PAGES:
-                    left.append("a long history: its oldest part was not looked at")
-                    return list(found), left
-                pages += 1
-                try:
-                    answer = await self._commits(api, at, query)
-                    commits = answers.commits(answer.value)
-                except HubAuth as e:
-                    left.append(f"{_CLOSED_HISTORY}: {e}")
-                    break
-                except HubError as e:
-                    left.append(f"the history was not looked at{' further' * (at in found)}: {e}")
-                    if isinstance(e, HubBusy):  # it would be asked in vain for each branch
-                        return list(found), left
-                    break
-                if at is not head and query is None and at not in commits[:1]:
-                    left.append(cut_at(len(found)))  # it does not go on from its last commit
-                    break
-                # A branch joins what is known already with its first page that brings nothing new.
-                news = not found.keys() >= set(commits)
-                found.update(dict.fromkeys(commits))
-                try:
-                    query = answer.following()
-                except HubGarbage as e:
-                    left.append(f"the rest of the history was not looked at: {e}")
-                    break
-                if query is not None:
-                    self._links_history = True
-                more = news and query is not None
-                lengths = USUAL_PAGES if self._histories.refused else (50, 100, HISTORY_PAGE)
-                if news and may_be_cut(answer, self._links_history, *lengths):
-                    at, more = commits[-1], len(commits) > 1
-        return list(found), left
-
-    async def _commits(self, api: str, head: str, query: str | None) -> HubResponse:
-        """A page of history: as long as the server gives them, or behind another."""
-        path = f"{api}/commits/{head}"
-        if query is not None:
-            return await self._http.json(path, query)
-        _, answer = await self._histories.ask(path, [f"limit={HISTORY_PAGE}", ""])
-        return answer
-
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Bytes of an artifact: at most `wanted.length`, fewer where it ends."""
         try:
-            return await self._http.range(self._file(artifact), wanted)
+            return await self._http.range(file_path(artifact), wanted)
         except HubMissing as missing:
             named = await self._by_its_name(artifact, missing)
-            data = await self._http.range(self._file(named), wanted)
+            data = await self._http.range(file_path(named), wanted)
             await self._by_its_name(artifact, missing)
             return data
 
@@ -342,7 +287,7 @@ class HuggingFace(HttpHub):
         """The whole artifact in order. Raises HubGarbage past `limit` bytes."""
         started = False
         try:
-            whole = self._http.whole(self._file(artifact), artifact.size, limit)
+            whole = self._http.whole(file_path(artifact), artifact.size, limit)
             async with contextlib.aclosing(whole) as chunks:
                 async for chunk in chunks:
                     started = True
@@ -353,7 +298,7 @@ class HuggingFace(HttpHub):
                 raise
             missing = e
         named = await self._by_its_name(artifact, missing)
-        whole = self._http.whole(self._file(named), artifact.size, limit)
+        whole = self._http.whole(file_path(named), artifact.size, limit)
         async with contextlib.aclosing(whole) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -383,27 +328,3 @@ class HuggingFace(HttpHub):
 
     def _problem(self, repo: str, reason: str, counted: str | None = None) -> Problem:
         return Problem(f"{self._name} {repo}", reason, counted=counted)
-
-    def _api(self, type: RepoType, repo: str) -> str:
-        _check_repo(repo)
-        return f"/api/{type}s/{repo}"
-
-    def _file(self, artifact: Artifact) -> str:
-        _check_repo(artifact.repo)
-        if answers.why_unusable(artifact.path):
-            raise HubMissing("no hub has a path like this")
-        revision, path = _quoted(artifact.revision), quote(artifact.path)
-        return f"/{PREFIX[artifact.type]}{artifact.repo}/resolve/{revision}/{path}"
-
-
-def _check_repo(repo: str) -> None:
-    """Before it becomes part of a URL."""
-    if not answers.is_repo_id(repo):
-        raise HubMissing("this is no repository's name", remedy='It looks like "owner/name".')
-
-
-def _quoted(revision: str) -> str:
-    """A ref has slashes, and is one part of the path: "refs/pr/1" -> "refs%2Fpr%2F1"."""
-    if answers.is_no_ref(revision):
-        raise HubMissing("this is no revision's name")
-    return quote(revision, safe="")
