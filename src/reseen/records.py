@@ -290,8 +290,12 @@ class Fingerprint:
     """What of it was not read. Empty: "no match" speaks of all that is in it."""
     members: tuple[Member, ...] = ()
     """The files in it, where it is an archive: each is judged for itself."""
-    shards: tuple[bytes, ...] = ()
-    """SHA-256 of each file whose index it is: what is told of tensors and layers is theirs."""
+    shards: tuple[tuple[Digest, ...], ...] = ()
+    """Digests of each file whose index it is: what is told of tensors and layers is theirs."""
+
+    @property
+    def shards_by_sha256(self) -> tuple[bytes, ...]:
+        return tuple(d.value for some in self.shards for d in some if d.kind is DigestKind.SHA256)
 
     @property
     def sketches(self) -> tuple[bytes, ...]:

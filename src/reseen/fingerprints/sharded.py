@@ -7,7 +7,6 @@ digest and sketch are those that the same model has in one file.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from reseen.files.source import FileParts, LocalFile, Range, run, standing_besid
 from reseen.files.tensors import Listing
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.contents import Contents
-from reseen.fingerprints.digests import BLOCK, whole_digests
+from reseen.fingerprints.digests import BLOCK, WholeFile, whole_digests
 from reseen.fingerprints.layer_sketch import Progress
 from reseen.fingerprints.members import Forbidden
 from reseen.fingerprints.weight_plan import read_plan
@@ -110,14 +109,14 @@ def weights_of_shards(
 def _read(read: Fingerprint, opened: OpenedShards, contents: Contents) -> Fingerprint:
     start, names = 0, []
     for _, file in opened.files:
-        whole = hashlib.sha256()
+        whole = WholeFile(file.size)
         for at in range(0, file.size, BLOCK):
             data = file.read(Range(at, min(BLOCK, file.size - at)))
             if not data:
                 raise Malformed("the file shrank while it was read")
             whole.update(data)
             contents.feed(memoryview(data), start + at)
-        names.append(whole.digest())
+        names.append(whole.finish().digests)
         start += file.size
     told = contents.finish()
     found = [*read.digests]

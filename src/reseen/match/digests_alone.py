@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from reseen.fingerprints.kinds import PROVE, WHOLE
-from reseen.observed import of_class
+from reseen.observed import of_class, several_files
 from reseen.observed.of_class import ClassToldBy
 from reseen.records import RemovalClass
 from reseen.store import schema
@@ -40,18 +40,23 @@ def told_by(connection: Connection, artifact_pks: Collection[int]) -> Mapping[in
 
 
 def such_claims(connection: Connection, claim_pks: Collection[int]) -> set[int]:
-    """Those of these claims (by pk) that are about a file of that class."""
+    """Those of these claims (by pk) that are about a file of that class, or about a model in
+    several files of which one is."""
     d = schema.digests.c
     found: set[int] = set()
     for chunk in chunks(sorted(claim_pks)):
         query = select(d.claim_pk).where(d.claim_pk.in_(chunk), d.kind.in_(_PROVE))
         found.update(connection.scalars(query.where(_of_class(d.kind, d.value))))
+    if claim_pks:
+        found |= several_files.of_class(connection, _TABLES, _CLASS).intersection(claim_pks)
     return found
 
 
 def every_such_claim(connection: Connection) -> set[int]:
-    """All claims in force (by pk) that are about a file of that class."""
-    return set(connection.scalars(_claims_sharing(_PROVE)))
+    """All claims in force (by pk) that are about such a file."""
+    return set(connection.scalars(_claims_sharing(_PROVE))) | several_files.of_class(
+        connection, _TABLES, _CLASS
+    )
 
 
 def without_weights(connection: Connection, claim_pks: Collection[int] | None = None) -> set[int]:
@@ -63,8 +68,10 @@ def without_weights(connection: Connection, claim_pks: Collection[int] | None = 
     said = and_(itself.c.cls >= _CLASS, c.container.is_(None))
     query = _claims_sharing(_WHOLE).join(itself, itself.c.pk == c.removal_pk).where(~said)
     if claim_pks is None:
-        return set(connection.scalars(query))
-    found: set[int] = set()
+        return several_files.of_class(connection, _TABLES, _CLASS).union(connection.scalars(query))
+    if not claim_pks:
+        return set()
+    found = several_files.of_class(connection, _TABLES, _CLASS).intersection(claim_pks)
     for chunk in chunks(sorted(claim_pks)):
         found.update(connection.scalars(query.where(c.pk.in_(chunk))))
     return found

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from reseen.errors import FileError, bulkhead
 from reseen.fingerprints.known_bogus import why_bogus, why_no_model
 from reseen.records import DigestKind, Fingerprint, Names, RemovalClass, RemovedFile, Rung
-from reseen.registry import claim_moves, file_facts, learning, never_read
+from reseen.registry import claim_moves, file_facts, learning, never_read, of_several_files
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.known import Reader
 from reseen.registry.merge import merge
@@ -156,6 +156,7 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
         claim_moves.say_class_too(connection, lines.moved, None)
         learning.learn(connection, removals=written)
         renewed = _renew(connection, read)
+        of_several_files.keep(connection, read)
         became = AddOutcome(outcome.value)
         if renewed and became is AddOutcome.UNCHANGED:
             became = AddOutcome.MERGED

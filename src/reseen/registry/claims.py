@@ -29,7 +29,7 @@ from reseen.errors import NotFound, SealError
 from reseen.observed import sketches
 from reseen.observed.artifacts import instant
 from reseen.records import Claim, Container, Digest, DigestKind, RemovalClass
-from reseen.registry import same_files, same_links, stands_in
+from reseen.registry import of_several_files, same_files, same_links, stands_in
 from reseen.registry.days import day
 from reseen.store import audit, change_log, ids, schema
 from reseen.store.database import chunks, now, reserve
@@ -80,7 +80,7 @@ def refresh(
         pks = sorted(at_links.union(pks))
         never_read |= at_links | same_files.of_class(connection, pks)
     if never_read:
-        pks = sorted({*pks, *same_files.sharing(connection, never_read)})
+        pks = sorted({*pks, *of_several_files.sharing(connection, never_read)})
     c = schema.claims
     for chunk in chunks(pks):
         learned = update(c).where(c.c.removal_pk.in_(chunk), c.c.source == LEARNED)

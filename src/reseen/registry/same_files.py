@@ -99,9 +99,11 @@ def ever_of_class(connection: Connection, removal_pks: Collection[int] | None) -
     return found
 
 
-def sharing(connection: Connection, removal_pks: Collection[int]) -> set[int]:
-    """Removals (by pk) that have a file in common with these, by claims in force or not, and by
-    what was read: these themselves too."""
+def digests_of_files(
+    connection: Connection, removal_pks: Collection[int]
+) -> Mapping[int, set[bytes]]:
+    """Digests (by kind) of the files of these removals, by claims in force or not, and by what was
+    read."""
     c, d, read = schema.claims.c, schema.digests.c, schema.read_digests.c
     values: defaultdict[int, set[bytes]] = defaultdict(set)
     for chunk in chunks(sorted(removal_pks)):
@@ -115,11 +117,17 @@ def sharing(connection: Connection, removal_pks: Collection[int]) -> set[int]:
         computed = select(read.kind, read.value).where(read.artifact_pk.in_(chunk))
         for kind, value in connection.execute(computed.where(read.kind.in_(_KINDS))):
             values[kind].add(bytes(value))
-    found = set(removal_pks)
+    return values
+
+
+def having(connection: Connection, values: Mapping[int, Collection[bytes]]) -> set[int]:
+    """Removals (by pk) that have one of these digests (by kind), by claims in force or not."""
+    c, d = schema.claims.c, schema.digests.c
+    found: set[int] = set()
     for kind in _KINDS:
-        having = select(c.removal_pk).join(schema.digests, d.claim_pk == c.pk)
-        for some in chunks(sorted(values[kind])):
-            found.update(connection.scalars(having.where(d.kind == kind, d.value.in_(some))))
+        theirs = select(c.removal_pk).join(schema.digests, d.claim_pk == c.pk)
+        for some in chunks(sorted(values.get(kind, ()))):
+            found.update(connection.scalars(theirs.where(d.kind == kind, d.value.in_(some))))
     return found
 
 

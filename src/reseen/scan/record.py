@@ -125,7 +125,7 @@ def record_seen(
         seen.readings(connection, readings, at=at)
         for pk, each in readings:
             if each.fingerprint is not None:
-                parts_of_files.keep_shards(connection, pk, each.fingerprint.shards)
+                parts_of_files.keep_shards(connection, pk, each.fingerprint.shards_by_sha256)
         taught = learning.learn(connection, artifacts=[pk for pk, each in readings if each.full])
     # What a hub states may show only now that a claim is not about this file.
     doubted = contradictions.by_files(
