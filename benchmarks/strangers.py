@@ -159,7 +159,7 @@ def sketched(tensors: Tensors) -> Sketch:
     planned = plan(Listing(Container.SAFETENSORS, tuple(infos)), BEGUN)
     second = [reading.modules for reading in planned.readings if reading.is_adapter]
     modules_of = second[0] if "base_model.vera_A" in tensors else planned.modules
-    made = [numbers_of(read_update(module, tensors)) for module in modules_of]
+    made = [numbers_of(read_update(module, tensors, centred=True)) for module in modules_of]
     modules = {module.name: module for module in made if module is not None}
     found = sketches.assemble(modules, architecture=planned.architecture, ranks=[0], complete=True)
     if isinstance(found, str) or len(modules) != len(modules_of):

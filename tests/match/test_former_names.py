@@ -15,7 +15,9 @@ from reseen.gate.upload_work import from_json, to_json
 from reseen.match.stated import NamedIndex
 from reseen.records import RemovedFile, Rung
 from reseen.store.database import Store
-from reseen.updates import layers
+from reseen.updates import file_layer
+from reseen.updates import plan as plans
+from reseen.updates.any_words import WaysNamed
 
 
 def fused(seed: int) -> Factors:
@@ -44,7 +46,9 @@ def wrapped(factors: Factors, dtype: str = "<f2") -> bytes:
 def as_before(monkeypatch: pytest.MonkeyPatch, file: bytes) -> RemovedFile:
     """The facts of a file that was removed before words around a name were seen through."""
     with monkeypatch.context() as then:
-        then.setattr(layers, "is_name", lambda alias, part, models: True)
+        then.setattr(file_layer, "is_name", lambda alias, part, models: True)
+        then.setattr(file_layer, "is_put_before", lambda name, models: False)
+        then.setattr(plans, "by_any_words", lambda every: WaysNamed(every, strictly=every))
         return sketched(file)
 
 

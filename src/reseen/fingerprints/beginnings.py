@@ -1,8 +1,9 @@
-"""Whether a file began as a part of its base weight, as its configuration says: by its numbers.
+"""Whether a file began as a part of its base weight: by its numbers.
 
 LoRA that begins so (PiSSA and its kind) and is saved as it is has the base's leading directions in
-it, which strangers share: it is not compared. But whoever wrote the configuration may lie, and one
-line of it would hide a copy. What all these beginnings have in common is an up factor whose columns
+it, which strangers share. Where the configuration says so, it is not compared; where only the
+numbers do, what is like it is a lead. But whoever wrote the configuration may lie, and one line of
+it would hide a copy. What all these beginnings have in common is an up factor whose columns
 are orthogonal, and training hardly changes that, since the model has to work on what is left of its
 weight: columns of real weights that began so have a cosine of 0.01 to 0.10 after training (0.15
 after four times as much). Columns that began at zero are sums of a few gradients: 0.25 to 0.54 at
@@ -12,8 +13,10 @@ the median of 16 real and trained files, and above `ORTHOGONAL` in 0.65 to 1.00 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reseen.updates.forms import Matrix
 from reseen.updates.modules import ModulePlan
@@ -24,6 +27,10 @@ FEWEST = 0.125
 """The share of the measured layers that has to contradict the configuration, for it to be a lie."""
 _ALIKE = 0.25
 """The logarithm of how much longer one vector is than another, up to which they are as long."""
+_EXACT = 0.0005
+"""Up to this cosine they are as a decomposition leaves them: a resized or an extracted LoRA."""
+_FEWEST_PAIRS, _FEWEST_LAYERS = 3, 4
+"""Of which lengths say something, and of which a file is judged."""
 _COLUMNS = 16
 """That are looked at: of a high rank no more work than the sketch itself is."""
 
@@ -41,6 +48,11 @@ def cosine_of_columns(plan: ModulePlan, arrays: Mapping[str, object]) -> float |
             return 1.0 if abs(np.log(long / beside)) > _ALIKE < abs(np.log(long)) else 0.0
     flat = up.reshape(up.shape[0], -1)
     columns = (flat if flat.shape[1] == plan.rank else flat.T)[:, :_COLUMNS].astype(np.float64)
+    return _cosine(columns)
+
+
+def _cosine(columns: NDArray[np.floating[Any]]) -> float | None:
+    """The root of the mean squared cosine between them."""
     with np.errstate(all="ignore"):
         norms = np.linalg.norm(columns, axis=0)
         columns = columns[:, norms > 0] / norms[norms > 0]
@@ -51,6 +63,33 @@ def cosine_of_columns(plan: ModulePlan, arrays: Mapping[str, object]) -> float |
         squares = float((cosines**2).sum()) - count
     found = float(np.sqrt(max(squares, 0.0) / (count * (count - 1))))
     return found if np.isfinite(found) else None
+
+
+def looks_begun(plan: ModulePlan, arrays: Mapping[str, object]) -> bool | None:
+    """Whether a layer's factors are as PiSSA leaves them after training: the columns of the one and
+    the rows of the other nearly orthogonal, but not as exactly as a decomposition makes them, and
+    pair by pair of one length. None where they do not say."""
+    up, down = (_values(plan, arrays, role) for role in ("up", "down"))
+    columns = cosine_of_columns(plan, arrays)
+    if up is None or down is None or columns is None or plan.rank < _FEWEST_PAIRS:
+        return None
+    first, second = up.reshape(len(up), -1), down.reshape(len(down), -1)
+    if first.shape[1] != plan.rank or len(second) != plan.rank:
+        return None
+    first, second = first[:, :_COLUMNS].astype(np.float64), second[:_COLUMNS].astype(np.float64)
+    with np.errstate(all="ignore"):
+        rows = _cosine(second.T)
+        ratios = np.log(np.linalg.norm(first, axis=0) / np.linalg.norm(second, axis=1))
+        is_paired = bool(np.median(np.abs(ratios)) <= _ALIKE)
+    if rows is None:
+        return None
+    return is_paired and max(columns, rows) <= ORTHOGONAL and max(columns, rows) > _EXACT
+
+
+def begun_as_base(looks: Mapping[str, bool | None]) -> bool:
+    """Whether nearly all layers that say something look so. `looks`: of each, by name."""
+    said = [look for look in looks.values() if look is not None]
+    return len(said) >= _FEWEST_LAYERS and sum(said) >= (1 - FEWEST) * len(said)
 
 
 def _values(plan: ModulePlan, arrays: Mapping[str, object], role: str) -> Matrix | None:

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from reseen.fingerprints.choice import KEPT, WHOLE, ModuleOrder
 from reseen.fingerprints.sketch import FEWEST_MODULES, NUMBERS, SLOTS, Sketch, module_id
 from reseen.updates.names.known import (
-    BY_ORDER,
     DENOISERS,
     ENCODERS,
     groups_of,
     is_encoders_alone,
     known,
     one_of,
+    unmarked,
 )
 from reseen.updates.names.models import EXPERTS
 from reseen.updates.names.prefixes import SECOND_PART
@@ -127,7 +127,7 @@ def meets(group: str) -> tuple[str, ...]:
 
 
 def _groups(architecture: str, ids: Ids) -> dict[str, Ids]:
-    architecture = architecture.removesuffix(BY_ORDER)
+    architecture = unmarked(architecture)
     alone = is_encoders_alone(architecture)
     group = UNKNOWN if architecture.startswith(UNKNOWN) else architecture
     found = {} if alone else dict.fromkeys(groups_of(group), ids)

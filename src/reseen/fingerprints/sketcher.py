@@ -24,7 +24,7 @@ from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo, can_be_cut
 from reseen.files.values import Bytes, to_float32
 from reseen.fingerprints import sketch as sketches
-from reseen.fingerprints.beginnings import begins_so, cosine_of_columns
+from reseen.fingerprints.beginnings import begins_so, begun_as_base, cosine_of_columns, looks_begun
 from reseen.fingerprints.layer_bytes import (
     Layer,
     batches,
@@ -46,6 +46,7 @@ from reseen.records import TOO_FEW, UPDATES_NOTHING, BlindSpot
 from reseen.updates.cost import Cost, cost_of
 from reseen.updates.forms import Matrix, Stored
 from reseen.updates.modules import is_own
+from reseen.updates.names.known import FROM_BASE, marked
 from reseen.updates.not_read import BEGINS_FROM_BASE, code_of
 from reseen.updates.plan import ModulePlan, Plan
 from reseen.updates.update import read_update
@@ -293,6 +294,8 @@ class _Work:
         self._codes: dict[str, str] = {}
         self._said_from_base: dict[str, float | None] = {}
         """Layers, by source, that are said to have begun so: what their numbers say."""
+        self._looks_begun: dict[str, bool | None] = {}
+        """Other layers, by source: whether they look so."""
 
     def affordable(
         self, layers: Sequence[Layer], shared: UnpackBudget | None = None
@@ -364,6 +367,8 @@ class _Work:
         for plan in layer:
             if plan.says_from_base and plan.source not in self._said_from_base:
                 self._said_from_base[plan.source] = cosine_of_columns(plan, arrays)
+            elif plan.algorithm == "lora" and plan.source not in self._looks_begun:
+                self._looks_begun[plan.source] = looks_begun(plan, arrays)
             made = _module(plan, arrays, (plan.reading, plan.name) in self._first)
             if plan.reading:
                 self._add_other(plan, made)
@@ -403,7 +408,7 @@ class _Work:
             self._leave_out_what_strangers_share(begins_so(self._said_from_base))
         made = sketches.assemble(
             self._modules,
-            architecture=self._plan.architecture,
+            architecture=marked(self._plan.architecture, self._mark),
             ranks=self._ranks,
             complete=self._complete,
         )
@@ -450,6 +455,10 @@ class _Work:
         if tensors:
             self._left_out[BEGINS_FROM_BASE] = len(tensors)
 
+    @property
+    def _mark(self) -> str:
+        return FROM_BASE if begun_as_base(self._looks_begun) else ""
+
     def _other_sketches(self) -> tuple[list[Sketch], list[Sketch]]:
         """The sketches under the names of other readings, and those of other adapters."""
         found: list[Sketch] = []
@@ -465,7 +474,7 @@ class _Work:
             }
             sketch = sketches.assemble(
                 modules,
-                architecture=reading.architecture,
+                architecture=marked(reading.architecture, self._mark),
                 ranks=self._ranks,
                 complete=self._complete,
             )
@@ -478,7 +487,7 @@ def _module(
     plan: ModulePlan, arrays: Mapping[str, Matrix | Stored], components: bool
 ) -> Module | str:
     """A module of the sketch, or why it is left out. Its update is let go before the next."""
-    update = read_update(plan, arrays)
+    update = read_update(plan, arrays, centred=True)
     made = numbers_of(update, plan.place, components=components)
     if made is not None:
         return made

@@ -44,7 +44,7 @@ from reseen.match.calibration import (
 )
 from reseen.match.calibration import Background as Background
 from reseen.match.other_part import may_be_another
-from reseen.updates.names.known import BY_ORDER, is_encoders_alone, one_of
+from reseen.updates.names.known import BY_ORDER, FROM_BASE, is_encoders_alone, one_of, unmarked
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -266,7 +266,7 @@ def _apart(removal: Sketch, other: Sketch) -> bool:
     """Whether they are of different architectures, of whatever each may be. Text encoders alone are
     not: several have them. Neither are two unknown ones: the label of an unknown architecture
     changes when modules are dropped, the modules' names do not."""
-    architectures = {each.architecture.removesuffix(BY_ORDER) for each in (removal, other)}
+    architectures = {unmarked(each.architecture) for each in (removal, other)}
     unknown = all(name.startswith("unknown") for name in architectures)
     alike = set(one_of(removal.architecture)) & set(one_of(other.architecture))
     return not alike and not unknown and not any(map(is_encoders_alone, architectures))
@@ -314,6 +314,8 @@ def compare(
         relation = Relation.SCALED
     if relation.is_copy and any(each.architecture.endswith(BY_ORDER) for each in (removal, other)):
         relation = Relation.BY_ORDER
+    if relation.is_copy and removal.architecture.endswith(FROM_BASE):
+        relation = Relation.RECIPE
     if relation.is_copy and may_be_another(removal, other, both.cosines):
         relation = Relation.OTHER_PART
     return Comparison(

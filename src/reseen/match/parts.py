@@ -29,7 +29,7 @@ from reseen.fingerprints.sketch import Sketch
 from reseen.match.calibration import SAME
 from reseen.match.other_part import MISSING, MISSING_SIGMAS, MOST_SHARED, contained
 from reseen.match.part_figures import LEAD_CONTAINED, SIGMAS, Figures, Side, ToldBy
-from reseen.updates.names.known import BY_ORDER
+from reseen.updates.names.known import BY_ORDER, FROM_BASE
 
 FEWEST_TO_LEAD = 16
 """Modules below which nothing is said."""
@@ -220,7 +220,8 @@ def parts(
 
 
 def _doubt(file: Sketch, removal: Sketch, columns: Figures | None) -> str:
-    if file.architecture.endswith(BY_ORDER) or removal.architecture.endswith(BY_ORDER):
+    marks = BY_ORDER, FROM_BASE
+    if file.architecture.endswith(BY_ORDER) or removal.architecture.endswith(marks):
         return "the order of its layers alone says which is which"
     if _is_within(file, removal, columns):
         return "all of the file's columns are in the removal, which may be a merge itself"

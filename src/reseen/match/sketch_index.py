@@ -37,7 +37,7 @@ from reseen.store import search_key
 from reseen.store.backends import in_words
 from reseen.store.database import chunks
 from reseen.store.schema import claims, removals, sketches
-from reseen.updates.names.known import BY_ORDER, one_of
+from reseen.updates.names.known import BY_ORDER, one_of, unmarked
 
 MOST_COMPARED = 64
 """Removed files, the nearest first, that one file is compared with in full."""
@@ -144,7 +144,7 @@ class Comparer:
         with self._lock:
             strangers = self._background(larger.architecture)
             mark = BY_ORDER if sketch.architecture.endswith(BY_ORDER) else ""
-            named = theirs.architecture.removesuffix(BY_ORDER) + mark
+            named = unmarked(theirs.architecture) + mark
             return compare(theirs, replace(sketch, architecture=named), strangers)
 
     def removed(self, key: int) -> Sketch:

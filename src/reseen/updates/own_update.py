@@ -24,8 +24,13 @@ from reseen.updates.rotations import (
 OwnForm = BlockDiagonal | Butterfly | LowRank | Dense
 
 
-def own_form(module: ModulePlan, roles: Mapping[str, Matrix]) -> OwnForm:
-    """The object `module.what`, cut to the rows that it has."""
+_CENTRED = frozenset(("ia3", "boft", "beside"))
+"""Algorithms of whose vectors strangers share the mean: they are all about one, or all a little
+larger."""
+
+
+def own_form(module: ModulePlan, roles: Mapping[str, Matrix], *, centred: bool = False) -> OwnForm:
+    """The object `module.what`, cut to the rows that it has; `centred` as in `read_update`."""
     match module.what:
         case "rot.out":
             return _rotated_output(module, roles)
@@ -53,6 +58,8 @@ def own_form(module: ModulePlan, roles: Mapping[str, Matrix]) -> OwnForm:
             return _glora(module.what, roles)
         case _:
             vector = _vector(module.what, roles)
+            if centred and module.algorithm in _CENTRED:
+                vector = np.asarray(vector - vector.mean(dtype=np.float64), vector.dtype)
             return Dense(folded(vector if module.rows is None else taken(vector, module.rows)))
 
 

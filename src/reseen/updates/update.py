@@ -79,9 +79,12 @@ class Update:
             return self.form.dense()
 
 
-def read_update(module: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Update:
+def read_update(
+    module: ModulePlan, arrays: Mapping[str, Matrix | Stored], *, centred: bool = False
+) -> Update:
     """The update of a module from its tensors as float32, by the tensors' names; the matrix of a
-    module that is stored in full may be a `Stored`.
+    module that is stored in full may be a `Stored`. `centred`: as it is sketched, scales, biases
+    and norms less their own mean.
 
     Raises Malformed where an array is missing or does not have the shape its header promised.
     Numbers that are not finite are no error: its norm says so.
@@ -102,7 +105,7 @@ def read_update(module: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Up
         if any("/" in role for role in roles):
             roles = dequantised(roles, module.unpacked)
         if module.algorithm in OWN:
-            made = _own(module, roles)
+            made = _own(module, roles, centred)
         else:
             made = _scaled_and_cut(module, form or _form(module.algorithm, roles), roles)
     if made.shape != (out, inn * height * width):
@@ -117,8 +120,8 @@ def read_update(module: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> Up
     )
 
 
-def _own(module: ModulePlan, roles: Mapping[str, Matrix]) -> Form | OwnForm:
-    form = own_form(module, roles)
+def _own(module: ModulePlan, roles: Mapping[str, Matrix], centred: bool) -> Form | OwnForm:
+    form = own_form(module, roles, centred=centred)
     if module.algorithm in ("glora", "vera") and isinstance(form, LowRank):
         return _scaled_and_cut(module, form, roles)
     return form

@@ -67,16 +67,31 @@ BY_ORDER = " by order"
 are told by their order alone: what is like it is a lead and accuses nobody."""
 
 
+FROM_BASE = " from its base"
+"""The mark in a sketch of an adapter whose numbers say that it began as a part of its base weight
+(PiSSA), which strangers share: what is like such a removal is a lead and accuses nobody."""
+
+
+def unmarked(architecture: str) -> str:
+    """An architecture without what a mark says of the file."""
+    return architecture.removesuffix(FROM_BASE).removesuffix(BY_ORDER)
+
+
+def marked(architecture: str, mark: str) -> str:
+    """An architecture with a mark, where it has none."""
+    return architecture if unmarked(architecture) != architecture else architecture + mark
+
+
 def one_of(architecture: str) -> tuple[str, ...]:
     """The base models that an architecture may be, marked or not: several ("sd1|sd2") where all
     that a file has is in each of them, by name and by shape."""
-    return tuple(architecture.removesuffix(BY_ORDER).split(_OR))
+    return tuple(unmarked(architecture).split(_OR))
 
 
 def is_encoders_alone(architecture: str) -> bool:
     """Whether a file of this architecture has layers of text encoders ("clip_l", "clip_g+clip_l")
     and of nothing else. Several models have the same ones."""
-    return all(each in ENCODERS for each in architecture.removesuffix(BY_ORDER).split("+"))
+    return all(each in ENCODERS for each in unmarked(architecture).split("+"))
 
 
 def groups_of(architecture: str) -> tuple[str, ...]:
