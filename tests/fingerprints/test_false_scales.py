@@ -15,7 +15,8 @@ from reseen.errors import Malformed
 from reseen.files.containers import read_listing
 from reseen.files.source import Memory, run
 from reseen.fingerprints.weight_plan import read_plan
-from reseen.fingerprints.weight_sketch import WeightSketch, WeightsRead, decode, read_weights
+from reseen.fingerprints.weight_sketch import WeightSketch, decode
+from reseen.fingerprints.weights_read import WeightsRead, read_weights
 from reseen.match.checkpoints import Difference, KnownBase, against, known_bases
 
 Tensors = list[made.Tensor]

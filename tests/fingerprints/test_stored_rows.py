@@ -15,7 +15,7 @@ from reseen.files.containers import read_listing
 from reseen.files.source import Memory, run
 from reseen.fingerprints.sketch import module_id
 from reseen.fingerprints.weight_plan import read_plan
-from reseen.fingerprints.weight_sketch import WeightsRead, read_weights
+from reseen.fingerprints.weights_read import WeightsRead, read_weights
 from reseen.updates.whole_weights import WeightsPlan
 
 Tensors = list[made.Tensor]

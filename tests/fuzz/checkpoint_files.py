@@ -24,7 +24,8 @@ from reseen.files.tensors import BLOCKS, length_of
 from reseen.fingerprints import weight_sketch
 from reseen.fingerprints.passing_layers import PassingLayers
 from reseen.fingerprints.weight_plan import read_plan
-from reseen.fingerprints.weight_sketch import WeightSketch, read_weights
+from reseen.fingerprints.weight_sketch import WeightSketch
+from reseen.fingerprints.weights_read import read_weights
 from reseen.match.checkpoints import KnownBase, difference, which_base
 
 _NAMES = tuple(shape.name.removeprefix("unet.") for shape in shapes("sd1", True))[:24]

@@ -30,7 +30,8 @@ from tests.scan.test_archive_at_hub import Counted, hub_of
 from replica import made
 from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.sketch import module_id
-from reseen.fingerprints.weight_sketch import WeightSketch, WeightsRead
+from reseen.fingerprints.weight_sketch import WeightSketch
+from reseen.fingerprints.weights_read import WeightsRead
 from reseen.hubs.hub import Revision
 from reseen.observed import blind_spots, checkpoint_sketches, merge_parts, sightings
 from reseen.observed.readings import read_so_far

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from reseen.fingerprints.rows import EmbeddingRows
     from reseen.fingerprints.sketch import Sketch
     from reseen.fingerprints.sketcher import Sketched
-    from reseen.fingerprints.weight_sketch import LayerChoice, WeightSketch, WeightsRead
+    from reseen.fingerprints.weight_sketch import WeightSketch
+    from reseen.fingerprints.weights_read import LayerChoice, WeightsRead
     from reseen.match.compare import Background, Comparison
     from reseen.match.parts import MergePart
     from reseen.match.same import SameContent

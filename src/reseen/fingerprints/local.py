@@ -19,7 +19,7 @@ from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sharded import weights_of_shards
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.fingerprints.weight_plan import read_plan
-from reseen.fingerprints.weight_sketch import LayerChoice, WeightsRead, read_chosen
+from reseen.fingerprints.weights_read import LayerChoice, WeightsRead, read_chosen
 from reseen.records import Fingerprint
 from reseen.updates.plan import Plan, plan
 

@@ -21,7 +21,7 @@ from reseen.files import limits
 from reseen.files.safetensors import read_listing
 from reseen.files.source import Memory, OpenSpool, run
 from reseen.fingerprints.layer_bytes import tensors_of
-from reseen.fingerprints.weight_sketch import WeightsRead, read_weights
+from reseen.fingerprints.weights_read import WeightsRead, read_weights
 from reseen.updates.modules import ModulePlan
 from reseen.updates.whole_weights import WeightsPlan, plan_weights
 

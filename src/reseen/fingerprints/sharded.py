@@ -23,7 +23,7 @@ from reseen.fingerprints.digests import BLOCK, WholeFile, whole_digests
 from reseen.fingerprints.layer_sketch import Progress
 from reseen.fingerprints.members import Forbidden
 from reseen.fingerprints.weight_plan import read_plan
-from reseen.fingerprints.weight_sketch import LayerChoice, WeightsRead, read_chosen
+from reseen.fingerprints.weights_read import LayerChoice, WeightsRead, read_chosen
 from reseen.records import BlindSpot, Digest, DigestKind, Fingerprint
 
 

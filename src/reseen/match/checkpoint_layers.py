@@ -21,7 +21,8 @@ from reseen.fingerprints.layer_sketch import Progress
 from reseen.fingerprints.local import weights_of
 from reseen.fingerprints.members import Forbidden
 from reseen.fingerprints.sketch import module_id
-from reseen.fingerprints.weight_sketch import WeightSketch, WeightsRead
+from reseen.fingerprints.weight_sketch import WeightSketch
+from reseen.fingerprints.weights_read import WeightsRead
 from reseen.match.checkpoints import AgainstBases, KnownBase, against, of_model, which_base
 from reseen.updates.whole_weights import FEWEST, WeightsPlan
 

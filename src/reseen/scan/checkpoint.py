@@ -24,7 +24,7 @@ from reseen.files.thread_time import FileTime
 from reseen.fingerprints.layer_bytes import distinct_bytes
 from reseen.fingerprints.local import weights_of
 from reseen.fingerprints.weight_plan import read_plan
-from reseen.fingerprints.weight_sketch import WeightsRead, read_weights
+from reseen.fingerprints.weights_read import WeightsRead, read_weights
 from reseen.match.checkpoint_layers import LayersByBase
 from reseen.observed.blind_spots import READ_OF_CHECKPOINTS, WHOLE_WEIGHTS, beside_base, no_base
 from reseen.observed.checkpoint_sketches import ReadWeights

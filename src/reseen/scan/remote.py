@@ -17,7 +17,7 @@ from reseen.files.tensors import Listing
 from reseen.fingerprints.rows import EmbeddingRows, read_rows
 from reseen.fingerprints.sketcher import Sketched, read_sketch
 from reseen.fingerprints.weight_plan import read_plan
-from reseen.fingerprints.weight_sketch import LayerChoice, WeightsRead, read_chosen
+from reseen.fingerprints.weights_read import LayerChoice, WeightsRead, read_chosen
 from reseen.hubs.addresses import Named
 from reseen.hubs.hub import Hub, drive
 from reseen.records import Artifact, RepoType
