@@ -63,6 +63,10 @@ def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListT
     if head.startswith(b"{\\rtf"):
         raise ListError("this is formatted text (RTF) and no list", remedy="Save it as plain text.")
     _refuse_encoded(head)
+    if _is_dump(head):
+        from reseen.registry.lists.dump import read_dump
+
+        return [read_dump(file, given)]
     if _is_json(head):
         from reseen.registry.lists.documents import read_documents
 
@@ -79,11 +83,6 @@ def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListT
     return [read_delimited(file, given)]
 
 
-_DUMP = re.compile(
-    rb"\A(?:\s|--)*(?:MySQL|MariaDB|PostgreSQL database) dump"
-    rb"|^(?:(?:INSERT|REPLACE)(?: IGNORE)? INTO|CREATE TABLE) \S|^COPY \S.* FROM stdin;",
-    re.IGNORECASE | re.MULTILINE,
-)
 _MAIL = re.compile(rb"\A(?:From |[A-Za-z][A-Za-z-]{1,40}: )")
 _ENCODED = re.compile(
     rb"^Content-(?:Transfer-Encoding:\s*(?:quoted-printable|base64)|Type:\s*multipart/)",
@@ -91,16 +90,28 @@ _ENCODED = re.compile(
 )
 
 
+_DUMP = re.compile(
+    rb"\A(?:\s|--)*(?:MySQL|MariaDB|PostgreSQL database) dump"
+    rb"|^(?:(?:INSERT|REPLACE)(?: IGNORE| OR [A-Z]+)? INTO|CREATE TABLE) \S"
+    rb"|^INSERT \[|^COPY \S.* FROM stdin\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def _plain(head: bytes) -> bytes:
+    """Without zeros (of UTF-16) and marks."""
+    return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")
+
+
+def _is_dump(head: bytes) -> bool:
+    """Whether a text that begins so is a dump of a database."""
+    return _DUMP.search(_plain(head)) is not None
+
+
 def _refuse_encoded(head: bytes) -> None:
-    """Texts whose lines are no rows: one of a dump holds many, and a mail cuts and rewrites its
-    own, so that a hash or an id would be another. Raises ListError."""
-    plain = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")
-    if _DUMP.search(plain):
-        raise ListError(
-            "this is a dump of a database and no list",
-            remedy="Export the table as CSV with its headings (psql: \\copy ... csv header; "
-            "sqlite3 -csv -header; a query's result saved as CSV).",
-        )
+    """A mail as it was sent cuts and rewrites its lines, so that a hash or an id would be another.
+    Raises ListError."""
+    plain = _plain(head)
     if _MAIL.match(plain) and _ENCODED.search(plain):
         raise ListError(
             "this is a mail and no list",
@@ -151,4 +162,4 @@ def _is_json(head: bytes) -> bool:
     """Whether it begins as JSON does that holds anything to read: after marks, blanks and zeros
     (UTF-16), an object or array is opened, and a quote follows, or what closes it. What people
     write in brackets (a date, a link in Markdown) is text."""
-    return bool(_OPENS_JSON.match(head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")))
+    return bool(_OPENS_JSON.match(_plain(head).lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")))
