@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from reseen.errors import ListError
 from reseen.registry.lists import text as texts
-from reseen.registry.lists import wiki
+from reseen.registry.lists import typeset, wiki
 from reseen.registry.lists.columns import ListField, plain_heading
 from reseen.registry.lists.lines import is_lines, read_lines
 from reseen.registry.lists.looks import (
@@ -51,7 +51,7 @@ def read_delimited(file: BinaryIO, given: Mapping[str, ListField] | None = None)
     """The table in a CSV or TSV file, or in lines of text. Raises ListError."""
     text, notes = texts.open_text(file)
     head = text.read(_HEAD)
-    if (read := wiki.reader_of(head)) is not None:
+    if (read := typeset.reader_of(head) or wiki.reader_of(head)) is not None:
         table = table_of(_bounded(read(texts.lines(_rewound(text)))), given, "", notes)
         if table is not None:
             return table
