@@ -94,6 +94,8 @@ NOT_HERE: dict[str, str] = {
     "read_chosen": "some layers of a file: `read_weights`",
     "read_base": "a file by its path: `plan_weights` and `read_weights`",
     "read_against": "a file by its path: `weights_of`",
+    "read_checkpoint": "layers of a checkpoint at a hub: `read_plan` and `read_weights`",
+    "step_through": "hands bytes of a file at a hub to whichever reader asks for them",
     "plan_of": "a file by its path: `read_listing` and `plan`",
     "digests_alone": "a file by its path: `WholeFile`",
     "fingerprint": "a file by its path: `look_inside`, `Fingerprinter` and `with_members`",
