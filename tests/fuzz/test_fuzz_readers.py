@@ -72,6 +72,7 @@ OWN: dict[str, str] = {
     "review/saved_filters.py": "a filter that Reseen wrote into the store",
     "review/sign_in_steps.py": "a step that Reseen wrote into the store",
     "store/kept_files.py": "sealed by Reseen, and opened before",
+    "store/migrations/versions/0017_embedded_digests.py": "evidence of sightings, as it was kept",
     "store/migrations/versions/0015_queue.py": "figures that Reseen wrote into the store",
     "web/pages/notifications.py": "an address of the settings",
     "report/gather.py": "counts that Reseen wrote into the store",
