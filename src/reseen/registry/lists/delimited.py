@@ -16,6 +16,7 @@ from typing import BinaryIO
 from reseen.errors import ListError
 from reseen.registry.lists import text as texts
 from reseen.registry.lists import typeset, wiki
+from reseen.registry.lists.blocks import hash_first, read_blocks
 from reseen.registry.lists.columns import ListField, plain_heading
 from reseen.registry.lists.lines import is_lines, read_lines
 from reseen.registry.lists.looks import (
@@ -61,6 +62,8 @@ def read_delimited(file: BinaryIO, given: Mapping[str, ListField] | None = None)
     headless = found is None or (found.position is None and len(found.meaning.fields) < 2)
     if found is None and has_headed_hashes(_head_rows(head, delimiter)):
         raise no_header(_head_rows(head, delimiter))
+    if headless and (first := hash_first(head, cut=len(head) >= _HEAD)) is not None:
+        return read_blocks(_rewound(text), notes, first=first)
     if headless and is_lines(head, sure=found is not None):
         return read_lines(_rewound(text), notes)
     if found is None:

@@ -19,6 +19,7 @@ from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.looks import SAMPLE, look_of, values_of
 from reseen.registry.lists.not_removed import says_not_removed
+from reseen.registry.lists.said import said_in
 from reseen.registry.lists.table import (
     HEADING,
     MAX_CELL,
@@ -30,10 +31,11 @@ from reseen.registry.lists.table import (
     too_long,
     too_many_rows,
 )
-from reseen.registry.lists.values import hash_digits, links_among
+from reseen.registry.lists.values import hash_digits
 
 COLUMNS = (
     *(ListField.HASH, ListField.LINK, ListField.FILE_NAME, ListField.ALGORITHM, ListField.SIZE),
+    ListField.NAME,
 )
 _ENOUGH = 0.3
 """Share of the first lines that have to be of a known form."""
@@ -63,6 +65,7 @@ class LineParts:
     file_name: str | None = None
     algorithm: str | None = None
     size: str | None = None
+    name: str | None = None
 
     def cells(self) -> list[Cell]:
         return [getattr(self, each.name) for each in fields(self)]
@@ -159,6 +162,9 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
         elif several := _several(line):
             begun = True
             yield from ((number, LineParts(hash=each)) for each in several)
+        elif (said := None if _known(line) else said_in(line)) and said.hash and said.aside:
+            begun = True
+            set_aside[said.aside] += 1
         else:
             parts = _known(line) or _beside_words(line)
             if parts is None and not begun:
@@ -240,15 +246,11 @@ _AT = re.compile(
 
 def _beside_words(line: str) -> LineParts | None:
     """A line with one hash among other words."""
-    links = links_among(line) if "://" in line else []
-    link = links[0] if len(set(links)) == 1 else None
-    rest = line if link is None else line.replace(link, " ")
-    found = [word for word in _WORD.finditer(rest) if hash_digits(word[1])]
-    if len(found) != 1:
-        return None if link is None or found else LineParts(link=link)
-    (word,) = found
-    rest = f"{rest[: word.start()]} {rest[word.end() :]}".strip(" \t:;,|*=-\"'()[]<>")
-    return LineParts(hash=word[1], link=link, file_name=rest or None)
+    said = said_in(line)
+    if said is None or (said.hash is None and said.link is None):
+        return None
+    file_name, name = (said.words, None) if said.is_file else (None, said.words)
+    return LineParts(said.hash, said.link, file_name, name=name)
 
 
 def _several(line: str) -> list[str]:
