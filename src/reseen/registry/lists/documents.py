@@ -114,7 +114,8 @@ def _counted(
 ) -> Iterator[tuple[int, dict[str, Cell]]]:
     rows = 0
     for number, found in entries:
-        left_out.update(found.left_out)
+        if found.left_out:
+            left_out.update(found.left_out)
         for row in found.rows:
             rows += 1
             if rows > MAX_ROWS:

@@ -78,6 +78,8 @@ def rows_of(
     plain = key is None and not outermost and isinstance(entry, dict) and len(entry) > 1
     if plain and isinstance(entry, dict) and _is_plain(entry):
         return NestedRows([entry])
+    if entry == {} and key is None and within is None and not outermost:
+        return NestedRows([{}])
     left_out: Counter[str] = Counter()
     if key is None and not outermost and isinstance(entry, dict) and len(entry) == 1:
         ((only, value),) = entry.items()
