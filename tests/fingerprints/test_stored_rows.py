@@ -142,7 +142,6 @@ def test_of_a_layer_that_contradicts_itself_nothing_is_read(
         (".SCB", None),
         (".SCB", made.Tensor("", "F32", (3,), bytes(12))),
         (".SCB", made.Tensor("", "F32", (WIDTH,), b"\xff" * 4 * WIDTH)),
-        (".weight_format", made.Tensor("", "U8", (), b"\2")),
     ],
 )
 def test_whole_numbers_whose_rows_are_not_known_are_not_read(
@@ -157,3 +156,10 @@ def test_whole_numbers_whose_rows_are_not_known_are_not_read(
         return
     assert len(found.sketch.ids) == len(SOME) - 1
     assert plan.not_read + sum(found.left_out.values()) == 1
+
+
+def test_whole_numbers_in_another_order_are_read_as_they_stand_and_doubted() -> None:
+    tensors = changed(layers("int8"), ".weight_format", made.Tensor("", "U8", (), b"\2"))
+    memory, plan = planned(tensors)
+    assert (plan.doubted, plan.not_read) == (1, 0)
+    assert len(run(memory, read_weights(plan)).sketch.ids) == len(SOME)

@@ -3,35 +3,42 @@ numbers that these stand for, and how far those can be from what was stored.
 
 In go a module's plan and the numbers that scale it; out come ranges, then float32. Forms: every
 type of `files.values`; 8 bits with a scale for each row (bitsandbytes' int8, whose scale is the
-row's largest number for 127; ComfyUI's int8 and 8-bit floats); 4 bits with the largest of each
-block (`four_bits`).
+row's largest number for 127; ComfyUI's int8, also turned by `convrot`, and 8-bit floats); 8-bit
+floats with a scale for each 32 numbers (mxfp8); 4 bits with the largest of each block
+(`four_bits`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reseen.errors import Malformed, Unread, bulkhead
+from reseen.errors import FileError, Malformed, Unread, bulkhead
 from reseen.files.rounding import expected_error, squares_of
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import TensorInfo, rows_of
 from reseen.files.values import EIGHT_BITS, to_float32
 from reseen.fingerprints.layer_bytes import ranges
+from reseen.updates.dequantised import of_tiles, powers, turned_back, turned_together
 from reseen.updates.four_bits import CODES, FourBits, largest_of_blocks
 from reseen.updates.modules import ModulePlan
+from reseen.updates.quantised import MX_BLOCK, tiled
 
 Floats = NDArray[np.float32]
 
 INT8_DOUBT, FOUR_BITS_DOUBT = 0.05, 0.1
 """As `rounding.DOUBT`: how far what is expected was from what came true."""
 LONGEST_PART = 128 << 20
-"""Bytes: what a layer of two thousand million numbers has beside it."""
-_SCALING = ("scale", "rows", "second", "rows127", "absmax", "nested_absmax", "nested_map")
+"""Bytes: what a layer of two thousand million numbers has beside it. What is longer, or longer than
+what it is a part of, is none."""
+_SCALES = ("scale", "rows", "blocks", "exponents", "second")
+_SCALING = (*_SCALES, "rows127", "format", "absmax", "nested_absmax", "nested_map")
 """Parts that are read before the rows."""
 
 
@@ -41,12 +48,14 @@ class StoredRows:
 
     info: TensorInfo
     scale: Floats | None = None
-    """(): one for all. (rows, 1): one each."""
+    """(): one for all. (rows, 1): one each. (rows, n): one for each `MX_BLOCK` numbers of a row."""
     four: FourBits | None = None
     largest: Floats | None = None
     """(blocks,): of the weight, where it is in 4 bits."""
     doubt: float | None = None
     """Share of the rounding by which it may be wrong; None: as its type has it."""
+    turned: int | None = None
+    """So many numbers of a row were turned together."""
 
     def wanted(self, first: int, count: int) -> Range:
         """The bytes of some rows."""
@@ -59,6 +68,10 @@ class StoredRows:
     def read(self, first: int, count: int, data: bytes) -> tuple[Floats, float | None]:
         """(count, columns), and the sum of the squares of the errors that are expected of them;
         None where that is not known."""
+        values, error = self._read(first, count, data)
+        return values if self.turned is None else turned_back(values, self.turned), error
+
+    def _read(self, first: int, count: int, data: bytes) -> tuple[Floats, float | None]:
         if self.four is not None and self.largest is not None:
             return _of_four_bits(self.four, self.largest, first * self.four.shape[1], data)
         some = rows_of(self.info, first, count)
@@ -69,20 +82,24 @@ class StoredRows:
             error = expected_error(self.info.dtype, data, values)
             return values * self.scale, None if error is None else error * float(self.scale) ** 2
         scale = self.scale[first : first + count]
+        if scale.shape[1] > 1:
+            scale = np.repeat(scale, MX_BLOCK, axis=1)[:, : values.shape[1]]
         return values * scale, _error_of_rows(self.info.dtype, data, values, scale)
 
 
 def _error_of_rows(dtype: str, data: bytes, values: Floats, scale: Floats) -> float | None:
-    """The same of rows of which each has a scale."""
-    squares = scale.reshape(-1).astype(np.float64) ** 2
+    """The same of rows of which each has a scale, or each number."""
+    squares = scale.astype(np.float64) ** 2
     if dtype == "I8":  # the largest of each row has no error
         rounded: float = max(values.shape[1] - 1, 0) / 12
         return float(squares.sum()) * rounded
     if dtype not in EIGHT_BITS:
         return None
     codes = np.frombuffer(data, np.uint8).reshape(values.shape)
-    of_rows = squares_of(EIGHT_BITS[dtype])[codes].sum(axis=1)
-    return float(np.vdot(squares, of_rows))
+    of_each = squares_of(EIGHT_BITS[dtype])[codes]
+    if scale.shape[1] == 1:
+        of_each = of_each.sum(axis=1, keepdims=True)
+    return float(np.vdot(squares, of_each))
 
 
 def _of_four_bits(
@@ -134,33 +151,24 @@ def read_stored(module: ModulePlan, four: FourBits | None) -> Reader[tuple[Store
         if (part := module.tensors.get(f"diff/{name}")) is not None:
             parts[name] = part
     numbers: dict[str, Floats] = {}
-    _bounded(info, parts)
+    longest = min(max(info.length, 1 << 12), LONGEST_PART)
+    parts = {name: part for name, part in parts.items() if part.length <= longest}
     for start, length, some in ranges(list(parts.values())):
         data = yield Range(start, length)
-        with bulkhead(), np.errstate(all="ignore"):
-            for name, part in parts.items():
-                if part in some:
+        for name, part in parts.items():
+            if part in some:
+                with suppress(FileError), bulkhead(), np.errstate(all="ignore"):
                     numbers[name] = to_float32(part, data[part.start - start :][: part.length])
     with np.errstate(all="ignore"):  # what is no number is the file's, and is found later
-        return _stored(info, numbers, four)
-
-
-def _bounded(info: TensorInfo, parts: Mapping[str, TensorInfo]) -> None:
-    """Raises FileError for parts that are larger than what they are parts of, or any known."""
-    longest = max((part.length for part in parts.values()), default=0)
-    if longest > max(info.length, 1 << 12):
-        raise Malformed("a weight with more numbers that scale it than it has itself")
-    if longest > LONGEST_PART:
-        raise Unread("a layer with more numbers that scale it than any known")
+        if four is not None:
+            largest = largest_of_blocks(four, numbers)
+            return (StoredRows(info, four=four, largest=largest, doubt=FOUR_BITS_DOUBT),)
+        return _stored(info, parts, numbers)
 
 
 def _stored(
-    info: TensorInfo, numbers: Mapping[str, Floats], four: FourBits | None
+    info: TensorInfo, parts: Mapping[str, TensorInfo], numbers: Mapping[str, Floats]
 ) -> tuple[StoredRows, ...]:
-    if four is not None:
-        largest = largest_of_blocks(four, numbers)
-        return (StoredRows(info, four=four, largest=largest, doubt=FOUR_BITS_DOUBT),)
-    scales = [numbers[part] for part in ("scale", "rows", "second") if part in numbers]
     found: list[StoredRows] = []
     why: Unread | None = None
     try:
@@ -168,21 +176,43 @@ def _stored(
             found.append(_of_rows(info, numbers["rows127"] / np.float32(127)))
     except Unread as e:
         why = e
-    for scale in scales:
+    for part in _SCALES:
         try:
-            found.append(_scaled(info, scale))
+            if part in numbers:
+                found.append(_scaled(info, parts[part], numbers[part]))
         except Unread as e:
             why = e
     if info.dtype in EIGHT_BITS or (why is None and not found):
         found.append(StoredRows(info))  # floats are weights without a scale, too
     if not found and why is not None:
         raise why
+    group = _turned(info, numbers)
+    if group is not None:
+        found = [replace(each, turned=how) for each in found for how in (group, None)]
     return tuple(found)
 
 
-def _scaled(info: TensorInfo, scale: Floats) -> StoredRows:
+def _turned(info: TensorInfo, numbers: Mapping[str, Floats]) -> int | None:
+    """How many numbers of a row are said to be turned together, where that can be true of it."""
+    try:
+        group = turned_together(numbers["format"]) if "format" in numbers else None
+        if group is not None:
+            with bulkhead():
+                turned_back(np.zeros((1, *info.shape[1:]), np.float32), group)
+    except FileError:
+        return None
+    return group
+
+
+def _scaled(info: TensorInfo, part: TensorInfo, scale: Floats) -> StoredRows:
     if scale.size == 1 and np.isfinite(scale).all():
         return StoredRows(info, scale.reshape(()))
+    columns = -(-prod(info.shape[1:]) // MX_BLOCK)
+    if part.dtype in ("U8", "F8_E8M0") and scale.size == prod(tiled(info.shape[0], columns)):
+        blocks = of_tiles(powers(scale) if part.dtype == "U8" else scale, info.shape[0], columns)
+        if not np.isfinite(blocks).all():
+            raise Unread("a weight that is scaled by what is no number")
+        return StoredRows(info, blocks)
     return _of_rows(info, scale)
 
 

@@ -4,12 +4,20 @@ the shapes of its weights of 4 bits, and the order of those of 8."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from reseen.files.source import Range, Reader
 from reseen.files.tensors import Listing, TensorInfo
 from reseen.fingerprints.layer_bytes import ranges
 from reseen.updates.four_bits import FourBits, four_bits, states
-from reseen.updates.whole_weights import FORMAT, MOST, WeightsPlan, may_be_whole, plan_weights
+from reseen.updates.whole_weights import (
+    FORMAT,
+    MOST,
+    UNKNOWN,
+    WeightsPlan,
+    may_be_whole,
+    plan_weights,
+)
 
 Bytes = Mapping[str, bytes]
 """Of small tensors, by name."""
@@ -18,20 +26,33 @@ Bytes = Mapping[str, bytes]
 def read_plan(listing: Listing) -> Reader[WeightsPlan | None]:
     """None for what is no checkpoint of known layers. Of the states of weights of 4 bits, and of
     what says the order of others, `MOST` are read at most, each of a few bytes; several that lie
-    near each other at once."""
+    near each other at once. Loaders differ in which of two states they heed: the layers are planned
+    by both."""
     if not may_be_whole(listing):
         return None
     weights = {info.name: info for info in listing.tensors}
-    stated = dict(list(states(listing.tensors).items())[:MOST])
+    stated = list(states(listing.tensors))[:MOST]
     orders = [info for info in listing.tensors if _says_order(info)][:MOST]
-    data = yield from _small([*stated.values(), *orders])
+    data = yield from _small([*(state for _, state in stated), *orders])
     four: dict[str, FourBits] = {}
-    for name, state in stated.items():
+    second: dict[str, FourBits] = {}
+    for name, state in stated:
         how = four_bits(state, data.get(state.name, b""), weights[name])
         if how is not None:
-            four[name] = how
+            (second if name in four else four)[name] = how
     turned = {i.name.removesuffix(FORMAT) for i in orders if any(data.get(i.name, b"\1"))}
-    return plan_weights(listing, four, turned)
+    made = plan_weights(listing, four, turned)
+    other = plan_weights(listing, {**four, **second}, turned) if second else None
+    if made is None or other is None:
+        return made or other
+    if (_tells(other), len(other.layers)) > (_tells(made), len(made.layers)):
+        made, other = other, made
+    return replace(made, other=other)
+
+
+def _tells(plan: WeightsPlan) -> bool:
+    """Do the sizes of its layers tell which model it is of?"""
+    return not plan.architecture.startswith(UNKNOWN)
 
 
 def _says_order(info: TensorInfo) -> bool:

@@ -26,6 +26,7 @@ from reseen.fingerprints.sketch import module_id
 from reseen.fingerprints.sketcher import SHARED_TOO_OFTEN, TWICE
 from reseen.fingerprints.weight_sketch import WeightSketch, joined
 from reseen.records import BlindSpot
+from reseen.updates.modules import ModulePlan
 from reseen.updates.whole_weights import FEWEST, WeightsPlan
 
 
@@ -89,8 +90,7 @@ def read_weights(plan: WeightsPlan, progress: Progress | None = None) -> Reader[
             budget -= info.length * module.shape[0] // max(info.shape[0], 1)
             if budget < 0:
                 raise TooLarge(SHARED_TOO_OFTEN)
-            four = plan.four_bits.get(info.name)
-            made[module_id(module.name)] = yield from read_layer(module, four, progress)
+            made[module_id(module.name)] = yield from _read_both(plan, module, progress)
         except FileError as e:
             left_out[str(e)] = left_out.get(str(e), 0) + 1
     marks = yield from read_marks(plan.marks)
@@ -102,6 +102,30 @@ def read_weights(plan: WeightsPlan, progress: Progress | None = None) -> Reader[
         not_read=plan.twice + len(plan.layers) * sum(left_out.values()) // max(len(modules), 1),
     )
     return WeightsRead(sketch, left_out)
+
+
+def _read_both(
+    plan: WeightsPlan, module: ModulePlan, progress: Progress | None
+) -> Reader[tuple[Made, ...]]:
+    """The readings of a layer by the first state of weights of 4 bits, and by a second. Raises
+    FileError where there is none."""
+    info = module.tensors["diff"]
+    found: tuple[Made, ...] = ()
+    why: FileError | None = None
+    ways = [(module, plan.four_bits.get(info.name))]
+    if plan.other is not None and ways[0][1] is not None:
+        how = plan.other.four_bits.get(info.name)
+        again = (m for m in plan.other.modules if m.name == module.name)
+        ways += [(each, how) for each in again if how != ways[0][1]]
+    for each, how in ways:
+        try:
+            more = yield from read_layer(each, how, progress)
+            found += more
+        except FileError as e:
+            why = why or e
+    if not found and why is not None:
+        raise why
+    return found
 
 
 def _of_layers(architecture: str, made: Mapping[int, tuple[Made, ...]]) -> WeightSketch:

@@ -64,7 +64,7 @@ def read_base(
     read = weights_of(path, every, progress, forbidden)
     if read is None or every.plan is None:
         raise Unread(f"{path.name} is no checkpoint of layers that are known here")
-    if every.plan.not_read or read.left_out or len(read.sketch.ids) < FEWEST:
+    if every.plan.not_read or every.plan.doubted or read.left_out or len(read.sketch.ids) < FEWEST:
         reasons = "; ".join(sorted(read.left_out)) or "they are packed"
         raise Unread(f"some layers of {path.name} cannot be read: {reasons}")
     return replace(read.sketch, planned=None, beside=0, not_read=0)
@@ -155,9 +155,12 @@ class LayersByBase:
         """What the checkpoint is, by what was read of it; None for what is no checkpoint."""
         if read is None or self._plan is None:
             return None
-        if self._bases and self.is_packed:
+        if self.is_packed and (self._bases or self._plan.not_read >= FEWEST):
             return AgainstBases(self._plan.architecture, None, "numbers")
-        return against(read.sketch, self._bases)
+        found = against(read.sketch, self._bases)
+        if found.lacks == "base" and self._plan.doubted >= FEWEST:
+            return replace(found, lacks="numbers")
+        return found
 
     def _chosen(self, ids: Ids, most: int | None) -> Ids:
         found: Ids = ids[self._order.sorted(ids)[:most]]

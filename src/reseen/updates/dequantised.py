@@ -76,16 +76,23 @@ def _usable(scale: Matrix) -> Matrix:
 
 def _of_format(array: Matrix, parts: Mapping[str, Matrix]) -> Matrix:
     """ComfyUI's int8, by what is said of it."""
-    said = _state(parts["format"])
+    group = turned_together(parts["format"])
+    made = _scaled(array, parts["scale"]) if "scale" in parts else array
+    return made if group is None else turned_back(made, group)
+
+
+def turned_together(stated: Matrix) -> int | None:
+    """How many numbers of a row ComfyUI's format says are turned together; None: none. Raises
+    FileError for what says nothing that is known."""
+    said = _state(stated)
     if said.get("format") not in _FORMATS:
         raise Unread("factors in a quantised format that does more than to scale them")
-    made = _scaled(array, parts["scale"]) if "scale" in parts else array
     if said.get("convrot") is not True:
-        return made
-    return _turned_back(made, _whole(said.get("convrot_groupsize", _TURNED)))
+        return None
+    return _whole(said.get("convrot_groupsize", _TURNED))
 
 
-def _turned_back(array: Matrix, group: int) -> Matrix:
+def turned_back(array: Matrix, group: int) -> Matrix:
     """Each run of so many numbers of a row, times the Hadamard matrix that is a power of
 
         1  1  1 -1
@@ -111,15 +118,26 @@ def _of_blocks(array: Matrix, parts: Mapping[str, Matrix]) -> Matrix:
     rows, columns = len(array), -(-array.shape[1] // MX_BLOCK)
     stored = parts.get("blocks")
     if stored is None:
-        with np.errstate(over="ignore"):
-            stored = np.exp2(parts["exponents"] - 127).astype(np.float32)
-    height, width = tiled(rows, columns)
-    tiles = stored.reshape(height // 128, width // 4, 32, 4, 4).transpose(0, 3, 2, 1, 4)
-    scales = tiles.reshape(height, width)[:rows, :columns, None]
+        stored = powers(parts["exponents"])
+    scales = of_tiles(stored, rows, columns)[:, :, None]
     padded = np.zeros((rows, columns * MX_BLOCK), np.float32)
     padded[:, : array.shape[1]] = array
     made = _scaled_where_full(padded.reshape(rows, columns, MX_BLOCK), scales)
     return made.reshape(rows, -1)[:, : array.shape[1]]
+
+
+def powers(exponents: Matrix) -> Matrix:
+    """What bytes of E8M0 stand for."""
+    with np.errstate(over="ignore"):
+        made: Matrix = np.exp2(exponents - 127).astype(np.float32)
+    return made
+
+
+def of_tiles(stored: Matrix, rows: int, columns: int) -> Matrix:
+    """(rows, columns): the scales of blocks of a matrix, out of their tiles."""
+    height, width = tiled(rows, columns)
+    tiles = stored.reshape(height // 128, width // 4, 32, 4, 4).transpose(0, 3, 2, 1, 4)
+    return tiles.reshape(height, width)[:rows, :columns]
 
 
 def _scaled_where_full(array: Matrix, scale: Matrix) -> Matrix:

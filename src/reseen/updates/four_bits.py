@@ -10,7 +10,7 @@ each block (`weight.absmax`), these themselves in 8 bits at will (`weight.nested
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -60,16 +60,18 @@ class FourBits:
     """And this is added to each then."""
 
 
-def states(tensors: Sequence[TensorInfo]) -> dict[str, TensorInfo]:
-    """Weight's name -> the tensor that says how it is stored, as far as one can be that."""
-    found: dict[str, TensorInfo] = {}
+def states(tensors: Sequence[TensorInfo]) -> Iterator[tuple[str, TensorInfo]]:
+    """(weight's name, a tensor that says how it is stored), as far as one can be that; two at most
+    of a weight, one for each kind."""
+    seen: set[tuple[str, str]] = set()
     weights = {info.name for info in tensors if info.dtype == "U8"}
     for info in tensors:
-        weight, there, _ = info.name.partition(_STATE)
+        weight, there, kind = info.name.partition(_STATE)
         is_usable = info.dtype == "U8" and 0 < info.length <= LONGEST_STATE
-        if there and weight in weights and is_usable and info.strides is None:
-            found[weight] = info
-    return found
+        is_one = there and weight in weights and kind in CODES and (weight, kind) not in seen
+        if is_one and is_usable and info.strides is None:
+            seen.add((weight, kind))
+            yield weight, info
 
 
 def four_bits(state: TensorInfo, data: bytes, weight: TensorInfo) -> FourBits | None:

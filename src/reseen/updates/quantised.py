@@ -11,7 +11,7 @@ without them too (`as_stored`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -44,6 +44,7 @@ _BEHIND_WEIGHT = {
     ".quant_state.bitsandbytes__fp4": "state",
 }
 """What stands behind the whole name."""
+_NESTED = ("/nested_absmax", "/nested_map")
 _MARKER = "scaled_fp8"
 MX_BLOCK = 32
 """Numbers of a row that have one scale in mxfp8."""
@@ -63,7 +64,18 @@ def attach(parts: Sequence[TensorInfo], grouped: Grouped) -> list[TensorInfo]:
                 left.append(info)
         elif not any(_added(info, weight, part, grouped) for weight, part in _weights(info.name)):
             left.append(info)
-    return left
+    return [*left, *_nested_in_none(grouped)] if parts else left
+
+
+def _nested_in_none(grouped: Grouped) -> Iterator[TensorInfo]:
+    """Take out what says the largest numbers of blocks of such that are no places in 8 bits: they
+    are numbers themselves."""
+    for adapters in grouped.values():
+        for roles in adapters.values():
+            for role in [role for role in roles if role.endswith(_NESTED)]:
+                absmax = roles.get(f"{role.partition('/')[0]}/absmax")
+                if absmax is None or absmax.dtype != "U8":
+                    yield roles.pop(role)
 
 
 def _marks(info: TensorInfo, grouped: Grouped) -> bool:
@@ -101,7 +113,7 @@ def _added(info: TensorInfo, weight: str, part: str, grouped: Grouped) -> bool:
     if part == "scale" and factor.dtype.startswith("F8_"):
         part = _scale_of_floats(info, factor)
     role = f"{said.role}/{part}"
-    if said.role == "diff" and role in roles and part in ("scale", "rows"):
+    if said.role == "diff" and role in roles and part in _OF_FLOATS:
         role = "diff/second"
     if role in roles:
         return False
@@ -134,12 +146,12 @@ def _is_of(info: TensorInfo, part: str, factor: TensorInfo) -> bool:
     what is read."""
     if part in ("state", "format") and prod(info.shape) > _LONGEST_STATE:
         return False
-    if part in _OF_FLOATS:
-        return factor.dtype == "I8" or factor.dtype.startswith("F8_")
     if not part:
         return False
     if part == "rows127":
         return factor.dtype == "I8"
+    if part in _OF_FLOATS:
+        return factor.dtype == "I8" or factor.dtype.startswith("F8_")
     return factor.dtype == "U8" or part in ("format", "beside")
 
 

@@ -30,12 +30,13 @@ MOST = 4_096
 PARTS_READ = frozenset(
     f"diff{part}"
     for part in (
-        *("", "/scale", "/rows", "/second", "/rows127", "/marker", "/beside"),
+        *("", "/scale", "/rows", "/blocks", "/exponents", "/second", "/rows127"),
+        *("/format", "/marker", "/beside"),
         *("/absmax", "/map", "/nested_absmax", "/nested_map", "/state"),
     )
 )
-"""What a weight may be stored in: itself, with one number that scales it, or one for each row of
-whole numbers, or two that contradict each other; and in 4 bits, with the largest of each block."""
+"""What a weight may be stored in: itself, with one number that scales it, or one for each row or
+block, or two that contradict each other; and in 4 bits, with the largest of each block."""
 _NOT_ADAPTED = ("first_stage_model.", "vae.", "model_ema.")
 _WEIGHT = ".weight"
 FORMAT = ".weight_format"
@@ -75,7 +76,7 @@ class WeightsPlan:
     marks: tuple[TensorInfo, ...]
     """Small tensors by which a base is known again where they were left as they were."""
     not_read: int
-    """Layers in a form that is not read: packed, or turned."""
+    """Layers in a form that is not read: packed."""
     layers: tuple[str, ...] = ()
     """The names of all that can be read, of which `modules` may be made fewer."""
     beside: int = 0
@@ -84,6 +85,10 @@ class WeightsPlan:
     """Layers of which the file has a second weight, which is not read."""
     four_bits: Mapping[str, FourBits] = field(default_factory=dict)
     """How weights of 4 bits are stored, by the names of their tensors."""
+    doubted: int = 0
+    """Layers that are read as they stand, while the file says that they lie in another order."""
+    other: WeightsPlan | None = None
+    """The same where weights of 4 bits have a second state, by that."""
 
     @property
     def is_slow(self) -> bool:
@@ -100,12 +105,13 @@ def plan_weights(
     listing: Listing, four: Mapping[str, FourBits] | None = None, turned: Set[str] = frozenset()
 ) -> WeightsPlan | None:
     """None for what is no checkpoint of known layers. `four`: how weights of 4 bits are stored, by
-    name; `turned`: layers whose whole numbers lie in another order. A header says neither."""
+    name; `turned`: layers of which it is said that their whole numbers lie in another order. A
+    header says neither."""
     four = four or {}
     tensors = _adapted(listing)
     if sum(info.name.endswith(_WEIGHT) for info in tensors) < FEWEST:
         return None
-    unread = _packed(tensors) - four.keys() | {name + _WEIGHT for name in turned}
+    unread = _packed(tensors) - four.keys()
     updates = tuple(_as_updates([i for i in tensors if i.name not in unread], four))
     made = plan(replace(listing, tensors=updates, metadata={}, not_listed={}))
     layers = [m for m in made.modules if m.algorithm == "full" and is_of_a_table(m.name)]
@@ -123,6 +129,9 @@ def plan_weights(
         beside=len(beside) + sum(listing.not_listed.values()),
         twice=len(_named_too(listing, beside).intersection(names)),
         four_bits={_as_update(name): how for name, how in four.items()},
+        doubted=sum(
+            info.dtype == "I8" and info.name.removesuffix(_WEIGHT) in turned for info in tensors
+        ),
     )
 
 
@@ -150,11 +159,21 @@ def _as_update(weight: str) -> str:
 
 
 def _packed(tensors: Sequence[TensorInfo]) -> set[str]:
-    """The weights that are no numbers as they stand: several in one byte, or in words."""
-    found = {info.name for info in tensors if info.dtype == "U8" and info.name.endswith(_WEIGHT)}
-    found |= {info.name for info in tensors if info.name.endswith(_QWEIGHT)}
-    beside = _WEIGHT + _ABSMAX
-    return found | {i.name.removesuffix(_ABSMAX) for i in tensors if i.name.endswith(beside)}
+    """The weights that are no numbers as they stand: several in one byte, or in words. What says so
+    beside a weight that is none of these says nothing of it."""
+    weights = {info.name: info for info in tensors if info.name.endswith(_WEIGHT)}
+    found = {name for name, info in weights.items() if info.dtype == "U8"}
+    found |= {
+        info.name
+        for info in tensors
+        if info.name.endswith(_QWEIGHT)
+        and info.name.removesuffix(_QWEIGHT) + _WEIGHT not in weights
+    }
+    for info in tensors:
+        weight = weights.get(info.name.removesuffix(_ABSMAX))
+        if weight is not None and info.name.endswith(_ABSMAX) and prod(weight.shape[1:]) == 1:
+            found.add(weight.name)  # bytes in numbers of another type, one in a row
+    return found
 
 
 def _beside(tensors: Sequence[TensorInfo], read: Sequence[ModulePlan]) -> list[TensorInfo]:
