@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
@@ -8,10 +9,15 @@ import numpy as np
 import pytest
 from benchmarks.adapters import Adapter, Factors, Recipe, make, renamed, sampled, shapes, sketch
 from benchmarks.edits import truncated
+from tests.match.merges import file_of
 
+from reseen.files.containers import read_listing
+from reseen.files.source import Memory, run
 from reseen.fingerprints.sketch import Sketch
-from reseen.match.calibration import LEAST_P, fisher, geometric, tail_of, unit
-from reseen.match.compare import Background, Comparison, Relation, best, common, compare
+from reseen.fingerprints.sketcher import Sketched, read_sketch
+from reseen.match.calibration import LEAST_P, NO_BACKGROUND, fisher, geometric, tail_of, unit
+from reseen.match.compare import Background, Comparison, Relation, best, closest, common, compare
+from reseen.updates.plan import plan
 
 MODULES = shapes("sd1", True)[::3]
 
@@ -146,13 +152,42 @@ def test_the_weaker_half_is_below_the_mean(background: Background) -> None:
     assert found.agreeing == (found.common.cosines >= 0.3).mean()
 
 
-def test_other_architectures_are_not_compared_and_a_lone_encoder_is() -> None:
+def test_other_architectures_are_not_compared_and_a_lone_encoder_or_unknown_one_is() -> None:
     own = sketch(adapter(1))
+    unknown = replace(own, architecture="unknown:0badcafe")
     assert common(own, replace(own, architecture="sdxl")) is None
+    for one, other in ((own, unknown), (unknown, own)):
+        assert common(one, other) is not None
     for encoders in ("clip_l", "clip_g+clip_l"):
         assert common(own, replace(own, architecture=encoders)) is not None
     few = dict(list(adapter(1).layers.items())[:2])
     assert common(own, sketch(renamed(adapter(1), few))) is None
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        lambda name: name.replace("attn", "\N{CYRILLIC SMALL LETTER A}ttn"),
+        lambda name: name.replace("to_", "to"),
+        lambda name: f"L{zlib.crc32(name.encode())}" if "attn1" in name else name,
+    ],
+)
+def test_layers_under_names_that_tell_nothing_make_no_copy_incomparable(
+    named: Callable[[str], str],
+) -> None:
+    own = make("sd1", 1, rank=4, modules=[s for s in shapes("sd1") if "down_blocks.0" in s.name])
+    hidden = renamed(own, {named(name): each for name, each in own.layers.items()})
+    one, other = in_file(own), in_file(hidden)
+    for pair in ((one, other), (other, one)):
+        told = closest(pair[0].adapters, pair[1].under_any_names, NO_BACKGROUND)
+        assert told is not None
+        assert told[2].is_copy
+        assert told[2].mean > 0.99
+
+
+def in_file(adapter: Adapter) -> Sketched:
+    memory = Memory(file_of(adapter))
+    return run(memory, read_sketch(plan(run(memory, read_listing(memory.size)))))
 
 
 def test_p_values_are_true_over_pairs_of_strangers(background: Background) -> None:

@@ -264,10 +264,10 @@ def common(removal: Sketch, other: Sketch) -> Common | None:
 
 def _apart(removal: Sketch, other: Sketch) -> bool:
     """Whether they are of different architectures, of whatever each may be. Text encoders alone are
-    not: several have them. Neither are two unknown ones: the label of an unknown architecture
-    changes when modules are dropped, the modules' names do not."""
+    not: several have them. Neither is an unknown one from any: the label of an unknown architecture
+    changes when modules are dropped, or some renamed; which modules both have decides."""
     architectures = {unmarked(each.architecture) for each in (removal, other)}
-    unknown = all(name.startswith("unknown") for name in architectures)
+    unknown = any(name.startswith("unknown") for name in architectures)
     alike = set(one_of(removal.architecture)) & set(one_of(other.architecture))
     return not alike and not unknown and not any(map(is_encoders_alone, architectures))
 
