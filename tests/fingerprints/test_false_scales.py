@@ -4,6 +4,7 @@ what is read is what the base tells, so that none hides what is inside."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,6 +174,18 @@ def test_of_some_layers_the_other_readings_go_with_them() -> None:
     kept = decode(whole.only(some).encode())
     same(inside(kept), inside(whole).only(some))
     assert kept.only(whole.ids[:0]).other is None
+
+
+@pytest.mark.parametrize("how", [None, "two"])
+@pytest.mark.parametrize("planned", [None, 0, 3])
+def test_what_is_planned_comes_back_or_that_it_is_not_known(
+    how: str | None, planned: int | None
+) -> None:
+    tensors = tensors_of("F8_E4M3") if how is None else with_false(tensors_of("F8_E4M3"), how)
+    sketch = read(tensors).sketch
+    given = replace(sketch, planned=None if planned is None else sketch.ids[:planned])
+    back = decode(given.encode()).planned
+    assert (None if back is None else len(back)) == planned
 
 
 @pytest.mark.parametrize("cut", [1, 270, 272 * 3])

@@ -35,7 +35,9 @@ _OF_FILE, _MAGIC_OF_FILE = struct.Struct("<HII"), b"RSW2"
 """Behind the header of one that says what else its file has."""
 _MAGIC_OF_SCALES, _COUNT = b"RSW3", struct.Struct("<H")
 """Of one with other readings behind that: how many layers each has, and these."""
-_MOST_READINGS = 4
+_NOT_KNOWN = 0xFFFF
+"""In the place of how many layers are planned where that is not known."""
+_MOST_READINGS = 6
 _MARK = np.dtype("<u8")
 _MOST_MARKS = 512
 
@@ -81,7 +83,8 @@ class WeightSketch:
         if magic == _MAGIC:
             return made
         planned = np.zeros(0, np.uint32) if self.planned is None else self.planned
-        of_file = _OF_FILE.pack(len(planned), self.beside, self.not_read)
+        count = _NOT_KNOWN if self.planned is None else len(planned)
+        of_file = _OF_FILE.pack(count, self.beside, self.not_read)
         made += of_file + planned.astype("<u4").tobytes()
         each = self.other
         while each is not None:
@@ -242,12 +245,14 @@ def _check(found: WeightSketch) -> None:
         raise Malformed("the sketch of a base holds impossible numbers")
 
 
-def _planned(data: bytes) -> tuple[NDArray[np.uint32], tuple[int, int], bytes]:
+def _planned(data: bytes) -> tuple[NDArray[np.uint32] | None, tuple[int, int], bytes]:
     """What a sketch says of its file: the layers, what is beside them, and what is not read; and
     what follows."""
     if len(data) < _OF_FILE.size:
         raise Malformed("the sketch of a checkpoint breaks off")
     count, beside, not_read = _OF_FILE.unpack_from(data)
+    if count == _NOT_KNOWN:
+        return None, (beside, not_read), data[_OF_FILE.size :]
     end = _OF_FILE.size + 4 * count
     if count > MOST or len(data) < end:
         raise Malformed("not the sketch of a checkpoint")
