@@ -98,7 +98,7 @@ def inside(store: Store) -> Standing:
 
 
 @pytest.mark.parametrize("where", SCANS)
-@pytest.mark.parametrize("order", permutations(("class", "members", "scan")))
+@pytest.mark.parametrize("order", [*permutations(("class", "members", "scan"))])
 def test_in_any_order_and_taken_back(
     store: Store, tmp_path: Path, order: tuple[str, ...], where: str
 ) -> None:
@@ -170,7 +170,7 @@ def test_an_archive_in_the_archive_may_be_what_is_of_the_class(
 
 
 @pytest.mark.parametrize("where", SCANS)
-@pytest.mark.parametrize("order", permutations(("class", "own", "scan")))
+@pytest.mark.parametrize("order", [*permutations(("class", "own", "scan"))])
 def test_a_file_that_is_of_the_class_itself(
     store: Store, tmp_path: Path, order: tuple[str, ...], where: str
 ) -> None:
@@ -188,7 +188,7 @@ def test_a_file_that_is_of_the_class_itself(
     assert inside(store) == {("own", "a.zip!b.dat", Rung.BYTES)}
 
 
-@pytest.mark.parametrize("order", permutations(("class", "archive", "beside")))
+@pytest.mark.parametrize("order", [*permutations(("class", "archive", "beside"))])
 def test_what_stands_elsewhere_too_teaches_all_the_same(
     store: Store, tmp_path: Path, order: tuple[str, ...]
 ) -> None:
@@ -210,7 +210,7 @@ def test_what_stands_elsewhere_too_teaches_all_the_same(
     assert log_check.verify(store).wrong == ()
 
 
-@pytest.mark.parametrize("order", permutations(("class", "copies", "scan")))
+@pytest.mark.parametrize("order", [*permutations(("class", "copies", "scan"))])
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_model_in_several_files_of_which_one_is_of_the_class(
     store: Store, tmp_path: Path, order: tuple[str, ...], which: int

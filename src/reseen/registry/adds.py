@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from reseen.errors import FileError, bulkhead
 from reseen.fingerprints.known_bogus import why_bogus, why_no_model
-from reseen.records import DigestKind, Fingerprint, Names, RemovalClass, RemovedFile, Rung
+from reseen.records import Digest, DigestKind, Fingerprint, Names, RemovalClass, RemovedFile, Rung
 from reseen.registry import claim_moves, file_facts, learning, never_read, of_several_files
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.known import Reader
@@ -106,11 +106,15 @@ def add_files(
         if class_said and unread:
             added = replace(added, reason="; ".join(unread))
         yield added
+        around = {"": read.digests}
         for place, member in read.within:
+            outside, _, name = place.rpartition("!")
+            archives = around[outside]
+            around[place] = (*archives, *member.digests)
             # Of what lies in an archive only models: there is no telling what else does.
             if class_said or member.judged.by_weights or Rung.TENSORS in member.judged.rungs:
-                draft = _draft(options, PurePosixPath(place.rpartition("!")[2]).name)
-                yield _add(store, keyring, Path(f"{path}{place}"), member, draft)
+                draft = _draft(options, PurePosixPath(name).name)
+                yield _add(store, keyring, Path(f"{path}{place}"), member, draft, archives)
 
     return tuple(added for path in _files(paths) for added in one(path))
 
@@ -125,7 +129,15 @@ def _draft(options: AddOptions, file_name: str) -> Draft:
     return draft
 
 
-def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: Draft) -> Added:
+def _add(
+    store: Store,
+    keyring: Keyring,
+    path: Path,
+    read: Fingerprint,
+    draft: Draft,
+    archives: Sequence[Digest] = (),
+) -> Added:
+    """`archives`: digests of those that it stands in."""
     full = [d for d in read.digests if not d.kind.is_short and why_bogus(d) is None]
     if not full or read.size == 0:
         return Added(path, AddOutcome.REJECTED, reason="the file is empty")
@@ -141,6 +153,7 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
         read.further_sketches,
     )
     with store.write() as connection:
+        before = of_several_files.about(connection, read)
         reader = Reader(connection, keyring)
         known = reader.known([draft])
         merged = merge([draft], known, lambda id, sealed: keyring.open(sealed, id), reader.more)
@@ -156,7 +169,7 @@ def _add(store: Store, keyring: Keyring, path: Path, read: Fingerprint, draft: D
         claim_moves.say_class_too(connection, lines.moved, None)
         learning.learn(connection, removals=written)
         renewed = _renew(connection, read)
-        of_several_files.keep(connection, read)
+        of_several_files.keep(connection, read, archives, before)
         became = AddOutcome(outcome.value)
         if renewed and became is AddOutcome.UNCHANGED:
             became = AddOutcome.MERGED
