@@ -71,3 +71,13 @@ def test_other_adapters_are_not_taken_for_such() -> None:
     found = compare(first, second)
     assert found is not None
     assert found.is_copy
+
+
+def test_factors_of_chance_are_not_taken_for_such() -> None:
+    """Both of one size and without any order, as files are made for a trial."""
+    own = np.random.default_rng(4)
+    made = {
+        name: (own.standard_normal((4, side)), own.standard_normal((side, 4)))
+        for name, side in SIDES.items()
+    }
+    assert sketch(saved(made)).architecture in {"sd1", "sd1|sd2"}

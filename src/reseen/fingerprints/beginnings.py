@@ -31,6 +31,9 @@ _EXACT = 0.0005
 """Up to this cosine they are as a decomposition leaves them: a resized or an extracted LoRA."""
 _FEWEST_PAIRS, _FEWEST_LAYERS = 3, 4
 """Of which lengths say something, and of which a file is judged."""
+_FALL, _OUT_OF_ORDER = 1.5, 1.1
+"""How much stronger the first pair is than the last, at least, and a pair than the one before it,
+at most: a weight's leading directions come in their order. Chance makes all alike."""
 _COLUMNS = 16
 """That are looked at: of a high rank no more work than the sketch itself is."""
 
@@ -68,7 +71,7 @@ def _cosine(columns: NDArray[np.floating[Any]]) -> float | None:
 def looks_begun(plan: ModulePlan, arrays: Mapping[str, object]) -> bool | None:
     """Whether a layer's factors are as PiSSA leaves them after training: the columns of the one and
     the rows of the other nearly orthogonal, but not as exactly as a decomposition makes them, and
-    pair by pair of one length. None where they do not say."""
+    pair by pair of one length, the strongest pair first. None where they do not say."""
     up, down = (_values(plan, arrays, role) for role in ("up", "down"))
     columns = cosine_of_columns(plan, arrays)
     if up is None or down is None or columns is None or plan.rank < _FEWEST_PAIRS:
@@ -79,11 +82,20 @@ def looks_begun(plan: ModulePlan, arrays: Mapping[str, object]) -> bool | None:
     first, second = first[:, :_COLUMNS].astype(np.float64), second[:_COLUMNS].astype(np.float64)
     with np.errstate(all="ignore"):
         rows = _cosine(second.T)
-        ratios = np.log(np.linalg.norm(first, axis=0) / np.linalg.norm(second, axis=1))
-        is_paired = bool(np.median(np.abs(ratios)) <= _ALIKE)
+        lengths = np.linalg.norm(first, axis=0), np.linalg.norm(second, axis=1)
+        is_paired = bool(np.median(np.abs(np.log(lengths[0] / lengths[1]))) <= _ALIKE)
+        strong = lengths[0] * lengths[1]
+        falls = strong[0] >= _FALL * strong[-1] and np.all(
+            strong[1:] <= _OUT_OF_ORDER * strong[:-1]
+        )
     if rows is None:
         return None
-    return is_paired and max(columns, rows) <= ORTHOGONAL and max(columns, rows) > _EXACT
+    return (
+        is_paired
+        and bool(falls)
+        and max(columns, rows) <= ORTHOGONAL
+        and max(columns, rows) > _EXACT
+    )
 
 
 def begun_as_base(looks: Mapping[str, bool | None]) -> bool:
