@@ -50,8 +50,13 @@ def cosine_of_columns(plan: ModulePlan, arrays: Mapping[str, object]) -> float |
             long, beside = np.linalg.norm(up), np.linalg.norm(down)
             return 1.0 if abs(np.log(long / beside)) > _ALIKE < abs(np.log(long)) else 0.0
     flat = up.reshape(up.shape[0], -1)
-    columns = (flat if flat.shape[1] == plan.rank else flat.T)[:, :_COLUMNS].astype(np.float64)
-    return _cosine(columns)
+    return _cosine(_as_doubles((flat if flat.shape[1] == plan.rank else flat.T)[:, :_COLUMNS]))
+
+
+def _as_doubles(some: Matrix) -> NDArray[np.floating[Any]]:
+    """Numbers that are none say nothing, and warn of nothing."""
+    with np.errstate(all="ignore"):
+        return some.astype(np.float64)
 
 
 def _cosine(columns: NDArray[np.floating[Any]]) -> float | None:
@@ -79,7 +84,7 @@ def looks_begun(plan: ModulePlan, arrays: Mapping[str, object]) -> bool | None:
     first, second = up.reshape(len(up), -1), down.reshape(len(down), -1)
     if first.shape[1] != plan.rank or len(second) != plan.rank:
         return None
-    first, second = first[:, :_COLUMNS].astype(np.float64), second[:_COLUMNS].astype(np.float64)
+    first, second = _as_doubles(first[:, :_COLUMNS]), _as_doubles(second[:_COLUMNS])
     with np.errstate(all="ignore"):
         rows = _cosine(second.T)
         lengths = np.linalg.norm(first, axis=0), np.linalg.norm(second, axis=1)
