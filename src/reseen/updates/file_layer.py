@@ -19,7 +19,7 @@ from reseen.updates.names.wrapped import (
     model_of,
 )
 from reseen.updates.open_sides import is_open, model_of_open
-from reseen.updates.shapes import turned
+from reseen.updates.shapes import CORES, shape_of, turned, without_cores
 from reseen.updates.sides import Shape
 
 POSITIONAL = "cloneofsimo"
@@ -137,6 +137,23 @@ def _sized(
         if sized is not None:
             return replace(layer, tensors=reading, shape=other), sized
     return layer, None
+
+
+def without_core(layer: FileLayer) -> FileLayer:
+    """The layer for a loader that heeds no core between its factors: where these fit without it,
+    and it is not by its core that the layer has the size of a known one. Else as it is."""
+    if not CORES & layer.tensors.keys():
+        return layer
+    shape, used = shape_of(without_cores(layer.tensors))
+    if isinstance(shape, str):
+        return layer
+    mine = layer.shape
+    if shape.columns != mine.columns and model_of(layer.alias, mine.out, mine.columns, ALL):
+        return layer
+    found = named(layer.source, layer.style, used, shape)
+    return replace(
+        layer, place=found.place, tensors=found.tensors, shape=found.shape, wrapped=found.wrapped
+    )
 
 
 def layer_then(layer: FileLayer, models: Models) -> FileLayer:

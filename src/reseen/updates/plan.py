@@ -39,7 +39,7 @@ from reseen.updates.beside import beside
 from reseen.updates.by_order import NamingByOrder, by_order, nameless_layers
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of, widths
 from reseen.updates.embeddings import embeddings
-from reseen.updates.file_layer import FileLayer, layer_then
+from reseen.updates.file_layer import FileLayer, layer_then, without_core
 from reseen.updates.former import NamingThen, is_as_now, naming_then
 from reseen.updates.further import further_adapters
 from reseen.updates.layers import file_layers
@@ -275,6 +275,10 @@ def _readings(
     found.append((architecture, readings.of_the_other_expert(architecture, modules)))
     found.append((architecture, as_stored(modules)))
     found += ((architecture, turned) for turned in otherwise(modules))
+    coreless = [without_core(layer) for layer in layers]
+    if coreless != list(layers):
+        named = naming_of(coreless)
+        found.append((named.architecture(coreless), _modules(coreless, named, scales, Counter())))
     nameless = layers if by_words.is_told else other
     found += (
         (guessed.model + BY_ORDER, _modules(some, guessed, scales, Counter()))

@@ -53,6 +53,10 @@ _FAMILIES = (
 """Roles of each algorithm."""
 
 
+CORES = frozenset({"mid", "hada_t1", "hada_t2", "lokr_t2"})
+"""Roles of what stands between two factors. Not every loader heeds one beside factors of a linear
+layer."""
+
 ONE_SIDED = "differences of a bias or norm: not part of an update matrix"
 PACKED = "factors that are whole numbers (quantised), whose shape or scales are not known: not read"
 
@@ -75,6 +79,11 @@ def shape_of(tensors: Mapping[str, TensorInfo]) -> tuple[Shape | str, dict[str, 
             packed = any(t.dtype not in FLOATS for role, t in mine.items() if role in family)
             reason = reason or (PACKED if packed else str(e))
     return reason or "an alpha or scale without factors (or the scale of a norm)", dict(tensors)
+
+
+def without_cores(tensors: Mapping[str, TensorInfo]) -> dict[str, TensorInfo]:
+    """The same for a loader that heeds none."""
+    return {role: info for role, info in tensors.items() if _base(role) not in CORES}
 
 
 def turned(tensors: Mapping[str, TensorInfo]) -> list[tuple[Shape, dict[str, TensorInfo]]]:
