@@ -41,7 +41,7 @@ _OF_REMOVED = re.compile(r"\b(?:removed|deleted|taken down|banned|blocked)\b", r
 
 
 @dataclass(slots=True)
-class _Block:
+class _TextBlock:
     number: int
     hash: str | None = None
     link: str | None = None
@@ -78,7 +78,7 @@ def read_blocks(text: io.TextIOWrapper, notes: tuple[str, ...], *, first: bool) 
     """The models of a text as a table; `first`: the hash stands before the link. Raises ListError
     while rows are walked."""
     set_aside: Counter[str] = Counter()
-    rows = first_of(_blocks(text, Counter(), first=first), SAMPLE, _Block.cells)
+    rows = first_of(_blocks(text, Counter(), first=first), SAMPLE, _TextBlock.cells)
     sample = [block.cells() for block in rows]
     values = [values_of(row[at] for row in sample) for at in range(len(_COLUMNS))]
     text.seek(0)
@@ -96,8 +96,10 @@ def read_blocks(text: io.TextIOWrapper, notes: tuple[str, ...], *, first: bool) 
     )
 
 
-def _blocks(text: io.TextIOWrapper, set_aside: Counter[str], *, first: bool) -> Iterator[_Block]:
-    block: _Block | None = None
+def _blocks(
+    text: io.TextIOWrapper, set_aside: Counter[str], *, first: bool
+) -> Iterator[_TextBlock]:
+    block: _TextBlock | None = None
     count = 0
     for number, line, said in _told(texts.lines(text), set_aside):
         if block is not None and said is not None and _begins(block, said, first=first):
@@ -107,12 +109,12 @@ def _blocks(text: io.TextIOWrapper, set_aside: Counter[str], *, first: bool) -> 
             if count > MAX_ROWS:
                 raise too_many_rows()
         if said is None:
-            yield _Block(number, file_name=line)
+            yield _TextBlock(number, file_name=line)
             continue
         if said.aside:
             set_aside[said.aside] += 1
             continue
-        block = block or _Block(number)
+        block = block or _TextBlock(number)
         block.hash = block.hash or said.hash
         if said.link is not None:
             block.link = said.link
@@ -125,7 +127,7 @@ def _blocks(text: io.TextIOWrapper, set_aside: Counter[str], *, first: bool) -> 
         yield from _ended(block, set_aside)
 
 
-def _begins(block: _Block, said: Said, *, first: bool) -> bool:
+def _begins(block: _TextBlock, said: Said, *, first: bool) -> bool:
     """Whether a line is of another model than those before it."""
     if said.aside:
         return False
@@ -138,7 +140,7 @@ def _begins(block: _Block, said: Said, *, first: bool) -> bool:
     )
 
 
-def _ended(block: _Block, set_aside: Counter[str]) -> Iterator[_Block]:
+def _ended(block: _TextBlock, set_aside: Counter[str]) -> Iterator[_TextBlock]:
     if block.hash is None and block.link is None:
         set_aside[HEADING] += 1
     else:
