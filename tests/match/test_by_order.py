@@ -27,6 +27,7 @@ from reseen.scan.record import record
 from reseen.store import schema
 from reseen.store.database import Store
 from reseen.updates.names.known import BY_ORDER
+from reseen.updates.names.known import known as known_table
 
 FACTORS = large(1, rank=2)
 
@@ -78,6 +79,27 @@ def test_a_copy_whose_names_tell_nothing_is_a_lead(store: Store, how: str) -> No
     assert "uncertain" in said.why
     assert said.figures["relation"] == "by order"
     assert said.figures["modules"] == len(FACTORS)
+
+
+@pytest.mark.parametrize("how", ["padded", "another model's names"])
+def test_it_is_a_lead_whatever_stands_beside_it(store: Store, how: str) -> None:
+    """Padding under known names decides nothing, nor do names whose layers have other sizes."""
+    removal = remove(store, sketched(saved(FACTORS)))
+    others = list(known_table("flux").layers)
+    if how == "padded":
+        tensors = made.opened(named(FACTORS, layers))[0]
+        for i in range(12):
+            name = f"text_encoder.text_model.encoder.layers.{i}.mlp.fc1"
+            for side, shape in (("lora_up", (3072, 64)), ("lora_down", (64, 768))):
+                zeros = np.zeros(shape, "<f4").tobytes()
+                tensors.append(made.Tensor(f"{name}.{side}.weight", "F32", shape, zeros))
+        data = made.safetensors(tensors)
+    else:
+        data = named(FACTORS, lambda number, _, side: f"transformer.{others[number]}.{side}.weight")
+    copy = read(data)
+    assert [spot.code for spot in copy.blind] == ["own-names"]
+    (match,) = known(store).match_fingerprint(copy)
+    assert (match.removal, match.evidence[0].kind) == (removal, "sketch-by-order")
 
 
 def test_a_stranger_whose_names_tell_nothing_is_none(store: Store) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.updates import naming_tools as tools
 from tests.updates.naming_tools import DIFFUSERS, KOHYA, PEFT, PEFT_NAMED, Layers, Shapes
 
+from reseen.updates.by_order import FEWEST_SAID
 from reseen.updates.names.known import known
 from reseen.updates.names.tables import Layer
 from reseen.updates.not_read import OWN_NAMES
@@ -282,6 +283,48 @@ def test_a_file_whose_names_tell_nothing_says_so() -> None:
     assert len(found.modules) == 20
     named = plan(tools.listing(positional("sd1", (*FIRST, *SECOND))))
     assert not named.not_read
+
+
+@pytest.mark.parametrize("rank", [1, 64, 4096])
+@given(count=st.integers(1, 12))
+@settings(max_examples=6)
+def test_layers_that_tell_nothing_are_said_whatever_else_the_file_has(
+    rank: int, count: int
+) -> None:
+    """How much the rest weighs is its author's to choose, and may all be zero."""
+    hidden = tools.lora({f"L{i}": (640, 640, 1) for i in range(count)}, tools.dotted(""), KOHYA)
+    name = "text_encoder.text_model.encoder.layers.{}.self_attn.q_proj"
+    beside: tools.Shapes = {}
+    for i in range(12):
+        beside[name.format(i) + ".lora_up.weight"] = (768, rank)
+        beside[name.format(i) + ".lora_down.weight"] = (rank, 768)
+    found = plan(tools.listing(hidden | beside))
+    said = [(each.code, each.tensors) for each in found.not_read]
+    assert said == ([("own-names", len(hidden))] if count >= FEWEST_SAID else [])
+
+
+@pytest.mark.parametrize("other", ["sdxl", "flux", "sd3"])
+def test_names_of_another_models_layers_tell_nothing(other: str) -> None:
+    """Of layers whose sizes those do not have: a whole copy stood under such names, unsaid."""
+    sizes = [size for name, size in layers_of("sd1").items() if ".attn2." in name]
+    names = [name for name, size in layers_of(other).items() if size not in sizes]
+    layers = dict(zip(names, sizes, strict=False))
+    found = plan(tools.listing(tools.lora(layers, tools.dotted(""), PEFT)))
+    (said,) = found.not_read
+    assert said.code == "own-names"
+    assert said.tensors >= 1.8 * len(layers)  # some are siblings' sizes
+
+
+@pytest.mark.parametrize("widths", [(3072,), (320, 640)])
+def test_layers_of_a_language_model_have_one_width(widths: tuple[int, ...]) -> None:
+    ends = ("self_attn.q_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj")
+    layers = {}
+    for i, end in enumerate(ends * 4):
+        width = widths[i % len(widths)]
+        size = (width, 4 * width if end.endswith("down_proj") else width)
+        layers[f"model.layers.{i // 4}.{end}"] = (*size, 1)
+    found = plan(tools.listing(tools.lora(layers, tools.dotted(""), PEFT)))
+    assert [each.code for each in found.not_read] == ["own-names"] * (len(widths) > 1)
 
 
 def test_an_unknown_architecture_has_stable_names_and_says_so() -> None:

@@ -63,9 +63,9 @@ NOT_READ = {
 
 
 def counted(found: Plan) -> int:
-    """Tensors that are read and tensors that are not."""
+    """Tensors that are read and tensors that are not; read are those under names of their own."""
     read = {info.name for module in found.modules for info in module.tensors.values()}
-    return len(read) + sum(n.tensors for n in found.not_read)
+    return len(read) + sum(n.tensors for n in found.not_read if n.code != "own-names")
 
 
 @pytest.mark.parametrize("word", sorted(NOT_READ))

@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 
 from reseen.updates.canonical import Naming, Piece, pieces_of
 from reseen.updates.file_layer import POSITIONAL, FileLayer
-from reseen.updates.names.known import DENOISERS, ENCODERS, known
+from reseen.updates.names.known import DENOISERS, ENCODERS, LANGUAGE, known
 from reseen.updates.names.tables import Cut, Table
 from reseen.updates.pairs import in_numbers
 
@@ -24,8 +24,9 @@ FEWEST = 8
 """Layers in a row without which an order says nothing."""
 MOST = 4
 """Ways to name a file by its order that are tried: layers of one size fit several."""
-_NAMELESS = 0.7
-"""The share of a file, by stored bytes, whose names tell nothing."""
+FEWEST_SAID = 4
+"""Layers whose names tell nothing that are said: two adapters with fewer modules in common are not
+compared. No share of the file counts: what else is in it is the uploader's to choose."""
 
 _SETS = tuple(
     re.compile(pattern)
@@ -43,6 +44,9 @@ _SETS = tuple(
 all inside attention blocks, the projections of attention, blocks without modulation."""
 _NOT_ORIGINAL = re.compile(r"processor|linear1_qkv|(qkv|linear1)\.\d$|to_out$|self_attn\.to_")
 """Other tools' spellings among the names of an original release."""
+
+_INTO = ("o_proj", "down_proj")
+"""The layers of a language model that give its width; all others take it in."""
 
 _Layer = tuple[str, tuple[Cut, ...]]
 _Sizes = tuple[tuple[int, int], ...]
@@ -64,11 +68,11 @@ class NamingByOrder:
 def by_order(
     layers: Sequence[FileLayer], naming: Naming
 ) -> tuple[tuple[NamingByOrder, tuple[FileLayer, ...]], ...]:
-    """The ways in which layers without names can be named by their order, at most `MOST`, and the
-    layers; none where the names tell what most of the file is."""
-    nameless = nameless_layers(layers, naming)
+    """The ways in which the layers without names can be named by their order, at most `MOST`, and
+    those layers, whatever else is in the file."""
+    nameless = [x for x in layers if _tells_nothing(x, naming) or _has_other_size(x, naming)]
     found: dict[tuple[str, ...], tuple[NamingByOrder, tuple[FileLayer, ...]]] = {}
-    for key in (_place, _number) if nameless else ():
+    for key in (_place, _number) if len(nameless) >= FEWEST else ():
         some = tuple(sorted(nameless, key=key))
         sizes = tuple((layer.shape.out, layer.shape.columns) for layer in some)
         for model, order in _fitting(sizes):
@@ -81,18 +85,54 @@ def by_order(
 
 
 def nameless_layers(layers: Sequence[FileLayer], naming: Naming) -> list[FileLayer]:
-    """The layers whose names tell nothing; none where that is not most of the file."""
-    nameless = [layer for layer in layers if _is_nameless(layer, naming)]
-    weight = sum(layer.length for layer in nameless)
-    if len(nameless) < FEWEST or weight < _NAMELESS * sum(layer.length for layer in layers):
-        return []
-    return nameless
+    """The layers whose names tell nothing, or another layer than one of their size, where they are
+    enough to hide a removal: that is to be said."""
+    has_one_width = len(_language_widths(layers, naming)) < 2
+    nameless = [
+        layer
+        for layer in layers
+        if _tells_nothing(layer, naming)
+        or (_is_another(layer, naming) and not (has_one_width and _is_language(layer, naming)))
+    ]
+    return nameless if len(nameless) >= FEWEST_SAID else []
 
 
-def _is_nameless(layer: FileLayer, naming: Naming) -> bool:
+def _tells_nothing(layer: FileLayer, naming: Naming) -> bool:
     if layer.style == POSITIONAL:
         return "#" in naming.by_position[layer.source]
     return layer.source not in naming.found
+
+
+def _has_other_size(layer: FileLayer, naming: Naming) -> bool:
+    """Whether no known model has the layer of this name in this size."""
+    return layer.style != POSITIONAL and not naming.found[layer.source].models
+
+
+def _is_another(layer: FileLayer, naming: Naming) -> bool:
+    """Whether the name is of a layer of another size, and the size one that known models have. A
+    size that none has is that of a small or widened sibling."""
+    size = (layer.shape.out, layer.shape.columns)
+    return _has_other_size(layer, naming) and size in _every_size()
+
+
+def _is_language(layer: FileLayer, naming: Naming) -> bool:
+    found = naming.found.get(layer.source)
+    return found is not None and found.table is known(LANGUAGE)
+
+
+def _language_widths(layers: Sequence[FileLayer], naming: Naming) -> set[int]:
+    """The widths of the language model that these would be of. Its layers may have any size, and
+    yet all take in, or give, the same width."""
+    some = [layer for layer in layers if _is_language(layer, naming)]
+    return {
+        x.shape.out if naming.found[x.source].cuts[0].name.endswith(_INTO) else x.shape.columns
+        for x in some
+    }
+
+
+@cache
+def _every_size() -> frozenset[tuple[int, int]]:
+    return frozenset[tuple[int, int]]().union(*map(_sizes, (*DENOISERS, *ENCODERS)))
 
 
 def _place(layer: FileLayer) -> tuple[int, ...]:

@@ -35,6 +35,10 @@ FEW_VALUES = (
 )
 
 OWN_NAMES = "names that tell no layer of a known model: compared under the file's own names alone"
+OR_BY_ORDER = (
+    "names that tell no layer of a known model: compared under the file's own names, and by the "
+    "order of its layers"
+)
 
 CODES: Mapping[str, str] = {
     **{reason: code for code, reason in OTHER.items()},
@@ -54,6 +58,7 @@ CODES: Mapping[str, str] = {
     "a second algorithm for one layer: only the first is read": "second-algorithm",
     SECOND_ADAPTER: "second-adapter",
     OWN_NAMES: "own-names",
+    OR_BY_ORDER: "own-names",
     SECOND_UPDATE: "second-update",
     FUSED: "fused",
     BEGINS_FROM_BASE: "base-needed",

@@ -56,6 +56,7 @@ from reseen.updates.not_read import (
     BEGINS_FROM_BASE,
     FEW_VALUES,
     FUSED,
+    OR_BY_ORDER,
     OWN_NAMES,
     SAID_FROM_BASE,
     SECOND_UPDATE,
@@ -209,12 +210,13 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         others += (_reading(architecture, made, len(others) + 1, is_adapter=True),)
     modules = tuple(sorted((*modules, *own_modules), key=lambda module: module.name))
     infos = [info for module in modules for info in module.tensors.values()]
-    if any(other.architecture.endswith(BY_ORDER) for other in others):
+    is_by_order = any(other.architecture.endswith(BY_ORDER) for other in others)
+    if is_by_order:
         remarks.append("names of layers that tell nothing: which is which is told by their order")
-    else:
-        known_as = first if by_words.is_told else _added(by_words.other)
-        nameless = nameless_layers(known_as, naming_of(known_as))
-        counts[OWN_NAMES] += sum(len(layer.tensors) for layer in nameless)
+    known_as = first if by_words.is_told else _added(by_words.other)
+    nameless = nameless_layers(known_as, naming_of(known_as))
+    reason = OR_BY_ORDER if is_by_order else OWN_NAMES
+    counts[reason] += sum(len(layer.tensors) for layer in nameless)
     own_nameless = nameless_layers(own.layers, own_naming)
     counts[OWN_NAMES] += sum(len(layer.tensors) for layer in own_nameless)
     if set(one_of(architecture)) & set(UNPROVED):
