@@ -53,10 +53,10 @@ def cosine_of_columns(plan: ModulePlan, arrays: Mapping[str, object]) -> float |
     return _cosine(_as_doubles((flat if flat.shape[1] == plan.rank else flat.T)[:, :_COLUMNS]))
 
 
-def _as_doubles(some: Matrix) -> NDArray[np.floating[Any]]:
+def _as_doubles(factor: Matrix) -> NDArray[np.floating[Any]]:
     """Numbers that are none say nothing, and warn of nothing."""
     with np.errstate(all="ignore"):
-        return some.astype(np.float64)
+        return factor.astype(np.float64)
 
 
 def _cosine(columns: NDArray[np.floating[Any]]) -> float | None:
