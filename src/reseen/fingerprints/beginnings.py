@@ -78,29 +78,23 @@ def looks_begun(plan: ModulePlan, arrays: Mapping[str, object]) -> bool | None:
     the rows of the other nearly orthogonal, but not as exactly as a decomposition makes them, and
     pair by pair of one length, the strongest pair first. None where they do not say."""
     up, down = (_values(plan, arrays, role) for role in ("up", "down"))
-    columns = cosine_of_columns(plan, arrays)
-    if up is None or down is None or columns is None or plan.rank < _FEWEST_PAIRS:
+    if up is None or down is None or plan.rank < _FEWEST_PAIRS:
         return None
     first, second = up.reshape(len(up), -1), down.reshape(len(down), -1)
     if first.shape[1] != plan.rank or len(second) != plan.rank:
         return None
     first, second = _as_doubles(first[:, :_COLUMNS]), _as_doubles(second[:_COLUMNS])
+    columns, rows = _cosine(first), _cosine(second.T)
+    if columns is None or rows is None:
+        return None
     with np.errstate(all="ignore"):
-        rows = _cosine(second.T)
         lengths = np.linalg.norm(first, axis=0), np.linalg.norm(second, axis=1)
-        is_paired = bool(np.median(np.abs(np.log(lengths[0] / lengths[1]))) <= _ALIKE)
+        is_paired = np.median(np.abs(np.log(lengths[0] / lengths[1]))) <= _ALIKE
         strong = lengths[0] * lengths[1]
         falls = strong[0] >= _FALL * strong[-1] and np.all(
             strong[1:] <= _OUT_OF_ORDER * strong[:-1]
         )
-    if rows is None:
-        return None
-    return (
-        is_paired
-        and bool(falls)
-        and max(columns, rows) <= ORTHOGONAL
-        and max(columns, rows) > _EXACT
-    )
+    return bool(is_paired and falls and _EXACT < max(columns, rows) <= ORTHOGONAL)
 
 
 def begun_as_base(looks: Mapping[str, bool | None]) -> bool:

@@ -220,9 +220,10 @@ def parts(
 
 
 def _doubt(file: Sketch, removal: Sketch, columns: Figures | None) -> str:
-    marks = BY_ORDER, FROM_BASE
-    if file.architecture.endswith(BY_ORDER) or removal.architecture.endswith(marks):
+    if file.architecture.endswith(BY_ORDER) or removal.architecture.endswith(BY_ORDER):
         return "the order of its layers alone says which is which"
+    if removal.architecture.endswith(FROM_BASE):
+        return "the removal began as a part of its base weight, which strangers share"
     if _is_within(file, removal, columns):
         return "all of the file's columns are in the removal, which may be a merge itself"
     return ""

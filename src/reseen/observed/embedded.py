@@ -59,7 +59,7 @@ def stating(
     long = LONG_OF.get(short, short)
     table = schema.embedded_digests.c
     rest = b"\xff" * (long.length - short.length)
-    every = sorted(set(beginnings)) if any_kept(connection) else []
+    every = sorted(set(beginnings))
     for at in range(0, len(every), _AT_ONCE):
         begins = or_(
             *(

@@ -12,7 +12,7 @@ another archive too, was read there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from struct import Struct
 
 from sqlalchemy import Connection, and_, exists, select
@@ -73,41 +73,48 @@ def _keep(connection: Connection, name: str, value: bytes) -> bool:
 def every(connection: Connection) -> Mapping[int, Digests]:
     """The digests of their files, and of the archives around them, by claim: few claims have
     such."""
-    found = {pk: frozenset[KindAndValue]().union(*some) for pk, some in _archives(connection)}
-    for pk, some in _files(connection):
-        found[pk] = found.get(pk, frozenset()) | some
-    return found
+    return _all(_files(connection), _archives(connection))
 
 
-def _files(connection: Connection) -> Iterator[tuple[int, Digests]]:
-    for name, value in meta.starting(connection, _FILES).items():
-        yield int(name.removeprefix(_FILES)), frozenset(_taken(value))
+def _all(
+    files: Mapping[int, Digests], archives: Mapping[int, Sequence[Digests]]
+) -> dict[int, Digests]:
+    return {
+        pk: files.get(pk, Digests()).union(*archives.get(pk, ()))
+        for pk in files.keys() | archives.keys()
+    }
 
 
-def _archives(connection: Connection) -> Iterator[tuple[int, list[Digests]]]:
+def _files(connection: Connection) -> dict[int, Digests]:
+    kept = meta.starting(connection, _FILES)
+    return {int(name.removeprefix(_FILES)): Digests(_taken(value)) for name, value in kept.items()}
+
+
+def _archives(connection: Connection) -> dict[int, list[Digests]]:
     """Of each claim that stood in archives alone, those of each place."""
-    for name, value in meta.starting(connection, _ARCHIVES).items():
-        if value:
-            places = [frozenset(_taken(place)) for place in _places(value)]
-            yield int(name.removeprefix(_ARCHIVES)), places
+    kept = meta.starting(connection, _ARCHIVES)
+    return {
+        int(name.removeprefix(_ARCHIVES)): [Digests(_taken(place)) for place in _places(value)]
+        for name, value in kept.items()
+        if value
+    }
 
 
 def of_class(connection: Connection, tables: ClassTables, cls: int) -> set[int]:
     """All claims (by pk) one of whose files is of this class, or a stricter one, or of whose
     places each is in an archive of it: a removal of it has its digest, or a claim about the same
     file shares one with such a removal, or reading told."""
-    kept = every(connection)
-    if not kept:
+    files, archives = _files(connection), _archives(connection)
+    if not files and not archives:
         return set()
     values: defaultdict[int, set[bytes]] = defaultdict(set)
-    for kind, value in {digest for some in kept.values() for digest in some}:
+    for kind, value in Digests().union(*_all(files, archives).values()):
         values[kind].add(value)
     such = _by_claims(connection, tables, cls, values) | _by_reading(
         connection, tables, cls, values
     )
-    files = {pk for pk, some in _files(connection) if not such.isdisjoint(some)}
-    archives = _archives(connection)
-    return files | {pk for pk, all in archives if not any(map(such.isdisjoint, all))}
+    found = {pk for pk, some in files.items() if not such.isdisjoint(some)}
+    return found | {pk for pk, all in archives.items() if not any(map(such.isdisjoint, all))}
 
 
 _Values = Mapping[int, Collection[bytes]]

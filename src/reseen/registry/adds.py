@@ -153,7 +153,7 @@ def _add(
         read.further_sketches,
     )
     with store.write() as connection:
-        before = of_several_files.about(connection, read)
+        before = of_several_files.about(connection, read) if archives else ()
         reader = Reader(connection, keyring)
         known = reader.known([draft])
         merged = merge([draft], known, lambda id, sealed: keyring.open(sealed, id), reader.more)

@@ -19,7 +19,7 @@ from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.looks import SAMPLE, look_of, values_of
 from reseen.registry.lists.not_removed import says_not_removed
-from reseen.registry.lists.said import said_in
+from reseen.registry.lists.said import HASH_WORD, said_in
 from reseen.registry.lists.table import (
     HEADING,
     MAX_CELL,
@@ -52,7 +52,6 @@ _LFS_SIZE = re.compile(r" \(\d[\d.]* ?[KMGT]?i?B\)\Z")
 _COMMENT = re.compile(r"\s*(?:#|//|;|--\s|%)")
 _RULE = re.compile(r"[\s=_+|.-]*\Z")
 _CERTUTIL = re.compile(r"([A-Z][A-Z0-9]{2,8}) hash of (?:file )?", re.IGNORECASE)
-_WORD = re.compile(rf"(?<![0-9A-Za-z])(?:0x)?({_HASH})(?![0-9A-Za-z])")
 _HEADINGS = re.compile(r"\s*(?:Algorithm\s+)?Hash\s+Path\s*\Z", re.IGNORECASE)
 
 
@@ -131,7 +130,7 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
         if not line:
             yield from record.ended()
             continue
-        title = None if _WORD.search(line) else line.strip(_AROUND_TITLES)
+        title = None if HASH_WORD.search(line) else line.strip(_AROUND_TITLES)
         standing = _still_standing(title, standing)
         if standing:
             yield from record.ended()

@@ -24,7 +24,8 @@ _WHEN = re.compile(
     r"(?:\s?[AaPp][Mm])?)\s{0,4}(?:-\s)?"
 )
 _WHO = re.compile(r"<[^<>|/]{1,60}>\s{0,4}|[^:\[\]<>|]{1,40}:\s")
-_WORD = re.compile(r"(?<![0-9A-Za-z])(?:0x)?([0-9a-fA-F]{8,128})(?![0-9A-Za-z])")
+HASH_WORD = re.compile(r"(?<![0-9A-Za-z])(?:0x)?([0-9a-fA-F]{8,128})(?![0-9A-Za-z])")
+"""Digits among words that may be a hash."""
 _BEHIND = re.compile(r"\[([^\[\]]{1,400})\]\(|\|([^|<>\[\]]{1,400})>|\[([^\[\]|]{1,400})\|http")
 _ADOC = re.compile(r"\[([^\[\]]{1,400})\]")
 _LABEL = re.compile(
@@ -71,7 +72,7 @@ def said_in(line: str) -> Said | None:
     label = _behind(rest, link) if link else None
     if link is not None:
         rest = rest.replace(link, " ")
-    hashes = [word for word in _WORD.finditer(rest) if hash_digits(word[1])]
+    hashes = [word for word in HASH_WORD.finditer(rest) if hash_digits(word[1])]
     if len(hashes) > 1:
         return None
     aside = None
