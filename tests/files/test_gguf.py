@@ -61,9 +61,10 @@ class _Asked:
 def lora(layers: int = 4) -> dict[str, T]:
     made = {}
     for n in range(layers):
-        name = f"lora_unet_down_blocks_1_attentions_0_transformer_blocks_{n}_attn1_to_q"
-        made[f"{name}.lora_up.weight"] = half(64, 32)
-        made[f"{name}.lora_down.weight"] = half(32, 96)
+        block, depth = divmod(n, 2)
+        name = f"lora_unet_down_blocks_1_attentions_{block}_transformer_blocks_{depth}_attn1_to_q"
+        made[f"{name}.lora_up.weight"] = half(640, 32)
+        made[f"{name}.lora_down.weight"] = half(32, 640)
     return made
 
 
