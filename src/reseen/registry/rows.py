@@ -33,7 +33,6 @@ from reseen.registry.lists.not_removed import (
     says_no,
     says_not_removed,
 )
-from reseen.registry.lists.said import STANDS, said_in
 from reseen.registry.lists.table import HEADING, UNREADABLE, Cell, LinkedText, ListTable
 from reseen.registry.lists.values import (
     RefusedValue,
@@ -54,6 +53,7 @@ from reseen.registry.lists.values import (
     value_of,
     words_of,
 )
+from reseen.registry.messages import message_in
 from reseen.store import links
 from reseen.store.sealing import PlainNames
 
@@ -339,37 +339,6 @@ def _plain_drafter(
     return draft
 
 
-def _says_it_stands(text: str) -> bool:
-    """Whether the line of a message in which the hash stands says that its model stands."""
-    lines = text.splitlines()
-    return any(
-        (said := said_in(line)) is not None and said.hash is not None and said.aside == STANDS
-        for line in lines[:_LINES]
-    )
-
-
-def _named_among(cell: Cell) -> str | None:
-    """What a message calls the model whose hash it holds: in the hash's line or the one before."""
-    if not isinstance(cell, str) or hash_digits(cell):
-        return None
-    before: str | None = None
-    for line in cell.splitlines()[:_LINES]:
-        said = said_in(line) if line.strip() else None
-        if said is None:
-            continue
-        words = said.words if said.words and len(said.words) <= _LONGEST_NAME else None
-        if said.hash is not None and not said.aside:
-            return words or before
-        before = words or before
-    return None
-
-
-_LINES = 200
-"""Lines of a message that are looked at."""
-_LONGEST_NAME = 120
-"""Characters of a name among words: more are a sentence."""
-
-
 class _Drafter:
     """Drafts the rows of one table: knows where each field stands."""
 
@@ -394,6 +363,9 @@ class _Drafter:
             raise RefusedValue("the list says that this model was not removed, or stands again")
         if self._others and self._is_no_model(cells):
             raise RefusedValue(NO_MODEL)
+        message = None if self._among is None else message_in(cells[self._among])
+        if message is not None and message.stands:
+            raise RefusedValue("the text says that the model was not removed, or stands again")
         bad: list[str] = []
         digests = self._digests_of(cells, bad)
         name = None if self._name is None else text_of(cells[self._name])
@@ -404,8 +376,8 @@ class _Drafter:
         link = None if url is None else links.parse(url)
         if link is not None and url is not None:
             url = url.strip(_AROUND_LINKS)
-        if name is None and self._name is None and self._among is not None:
-            name = _named_among(cells[self._among])
+        if name is None and self._name is None and message is not None:
+            name = message.name
         if link is None:
             url, link = self._behind(cells, url)
             if name is not None and name[:1] in _LINKED and (formula := hyperlink_of(name)):
@@ -571,8 +543,6 @@ class _Drafter:
         if isinstance(cell, list):
             cell = ", ".join(cell)
         if position == self._among and isinstance(cell, str) and not hash_digits(cell):
-            if says_not_removed(cell) or _says_it_stands(cell):
-                raise RefusedValue("the text says that the model was not removed, or stands again")
             cell = hash_among(cell)
         if kind is None and self._algorithm is not None:
             called = text_of(cells[self._algorithm])

@@ -113,10 +113,12 @@ def test_links_and_hashes_that_do_not_come_by_turns_stay_apart(tmp_path: Path) -
     assert all(bool(url) != bool(digests) for _, url, digests in told(apart))
 
 
-def test_lines_under_a_title_of_kept_ones_are_set_aside(tmp_path: Path) -> None:
+@pytest.mark.parametrize("title", ["## Removed", "Takedowns of June", "## Removals ##"])
+def test_lines_under_a_title_of_kept_ones_are_set_aside(tmp_path: Path, title: str) -> None:
     form = "- [{p}]({l})\n  {h}\n"
-    text = f"## Removed\n{rows(form)}## Kept\n{rows(form, (4, 5))}"
-    assert told(read(tmp_path, text)) == ALL
+    kept = f"## Kept\n{rows(form, (4, 5))}"
+    assert told(read(tmp_path, f"{title}\n{rows(form)}{kept}")) == ALL
+    assert told(read(tmp_path, f"{kept}{title}\n{rows(form)}")) == ALL
 
 
 def test_a_model_called_as_a_picture_is_one_where_its_link_says_so(tmp_path: Path) -> None:

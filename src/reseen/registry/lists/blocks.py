@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.looks import SAMPLE, values_of
-from reseen.registry.lists.not_removed import says_not_removed
+from reseen.registry.lists.not_removed import still_standing
 from reseen.registry.lists.said import Said, is_of_chat, said_in
 from reseen.registry.lists.table import (
     HEADING,
@@ -37,7 +37,6 @@ _OF_TOOLS = re.compile(
     r"(?:algorithm|hash|path|oid|size|version|certutil)\b\s{0,12}:|.{0,20}hash of ", re.IGNORECASE
 )
 _RULE = re.compile(r"(?:[\s=_+|.>~*-]|```\w{0,20})*\Z")
-_OF_REMOVED = re.compile(r"\b(?:removed|deleted|taken down|banned|blocked)\b", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -161,11 +160,10 @@ def _told(lines: Iterable[str], set_aside: Counter[str]) -> Iterator[tuple[int, 
             continue
         said = said_in(line)
         if said is not None and said.hash is None and said.link is None:
-            title = line.strip("#/;-*=_:|>[]() \t")
             if is_of_chat(line) or not said.words:
                 set_aside[HEADING] += 1
                 continue
-            standing = says_not_removed(title) or (standing and _OF_REMOVED.search(title) is None)
+            standing = still_standing(line, standing)
             if standing:
                 set_aside[HEADING] += 1
                 continue

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields, replace
 from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import ListField, recognise
 from reseen.registry.lists.looks import SAMPLE, look_of, values_of
-from reseen.registry.lists.not_removed import says_not_removed
+from reseen.registry.lists.not_removed import still_standing
 from reseen.registry.lists.said import HASH_WORD, said_in
 from reseen.registry.lists.table import (
     HEADING,
@@ -130,11 +130,11 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
         if not line:
             yield from record.ended()
             continue
-        title = None if HASH_WORD.search(line) else line.strip(_AROUND_TITLES)
-        standing = _still_standing(title, standing)
+        is_title = HASH_WORD.search(line) is None
+        standing = still_standing(line, standing) if is_title else standing
         if standing:
             yield from record.ended()
-            set_aside[HEADING if title else NOT_REMOVED] += 1
+            set_aside[HEADING if is_title else NOT_REMOVED] += 1
             continue
         if part := _PART.match(line):
             name, value = (each for each in part.groups() if each is not None)
@@ -178,20 +178,6 @@ def _spaced(line: str) -> str | None:
     """The digits of a line that is one hash; certutil of older Windows parts its bytes."""
     digits = line.replace(" ", "")
     return digits if _HEX_LINE.match(digits) and len(digits) >= 32 else None
-
-
-def _still_standing(title: str | None, before: bool) -> bool:
-    """Whether the lines from here on are of models that were not removed: since a title that said
-    so, until one that tells of removed ones. `title`: None of a line that is none."""
-    if title is None:
-        return before
-    return says_not_removed(title) or (before and _OF_REMOVED.search(title) is None)
-
-
-_AROUND_TITLES = "#/;-*=_:|>[]() \t"
-_OF_REMOVED = re.compile(
-    r"\b(?:removed|removals|deleted|taken down|takedowns?|banned|blocked)\b", re.IGNORECASE
-)
 
 
 @dataclass(slots=True)

@@ -87,6 +87,10 @@ _OTHER_KINDS = frozenset(
 )
 """What an entry of files says that it is, where it is not the model itself."""
 
+_AROUND_TITLES = "#/;-*=_:|>[]() \t"
+_OF_REMOVED = re.compile(
+    r"\b(?:removed|removals|deleted|taken down|takedowns?|banned|blocked)\b", re.IGNORECASE
+)
 _NO_MODEL_NAMES = re.compile(
     r"\.(?:png|jpe?g|webp|gif|bmp|tiff?|svg|avif|heic|mp4|webm|mov|mkv|avi|mp3|wav|flac|ogg"
     r"|md|txt|rst|pdf|html?|css|jsonl?|ya?ml|toml|ini|cfg|xml|csv|tsv|log|py|ipynb|js|ts"
@@ -155,6 +159,13 @@ def says_not_removed(text: str | None) -> bool:
     words = plain.split(" ")
     begun = (" ".join(words[:count]) for count in range(1, min(len(words), _LONGEST) + 1))
     return any(each in _STANDING for each in begun) and _GONE.isdisjoint(words)
+
+
+def still_standing(title: str, before: bool) -> bool:
+    """Whether the lines below a title are of models that were not removed: since one that said so
+    (`before`), until one that tells of removed ones."""
+    title = title.strip(_AROUND_TITLES)
+    return says_not_removed(title) or (before and _OF_REMOVED.search(title) is None)
 
 
 def is_another_kind(text: str | None) -> bool:
