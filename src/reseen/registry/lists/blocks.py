@@ -160,11 +160,9 @@ def _told(lines: Iterable[str], set_aside: Counter[str]) -> Iterator[tuple[int, 
             continue
         said = said_in(line)
         if said is not None and said.hash is None and said.link is None:
-            if is_of_chat(line) or not said.words:
-                set_aside[HEADING] += 1
-                continue
-            standing = still_standing(line, standing)
-            if standing:
+            is_chat = is_of_chat(line)
+            standing = standing if is_chat else still_standing(line, standing)
+            if is_chat or standing or not said.words:
                 set_aside[HEADING] += 1
                 continue
         if standing:
