@@ -85,7 +85,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Nine thousand tests stay to the end: the collector need not look through them each time."""
+    """All tests stay to the end: the collector need not look through them each time."""
+    from tests.compiled_once import compile_statements_once
+
+    compile_statements_once()
     gc.collect()
     gc.freeze()
 

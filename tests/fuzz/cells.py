@@ -15,7 +15,7 @@ from reseen.errors import ReseenError
 from reseen.records import DigestKind
 from reseen.registry.lists import columns, values
 from reseen.registry.lists.table import Cell
-from reseen.registry.rows import class_of
+from reseen.registry.row_drafter import class_of
 from reseen.store import links
 from reseen.store.sealing import Keyring
 

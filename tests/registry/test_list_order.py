@@ -22,10 +22,10 @@ from reseen.operations import lists, log_check
 from reseen.operations import removals as acts
 from reseen.records import Digest, DigestKind, Names, RemovalClass
 from reseen.registry import removals
+from reseen.registry.draft import Draft
 from reseen.registry.identity import SaidOf, grouped
 from reseen.registry.imports import ImportOptions
 from reseen.registry.merge import Held, KnownClaim, RemovalDraft, merge
-from reseen.registry.rows import Draft
 from reseen.scan.folder import scan_folder
 from reseen.store import schema
 from reseen.store.database import Store

@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reseen.registry import imports, lookup, removals, store_rows
+from reseen.registry.draft import Defaults, Draft
 from reseen.registry.import_account import ImportAccount, Usefulness
 from reseen.registry.imports import ImportOptions, import_list, read_list
 from reseen.registry.known import SeenKeys
 from reseen.registry.lists.columns import ListField, Meaning
-from reseen.registry.rows import Defaults, Draft, _Drafter, _plain_drafter
+from reseen.registry.row_drafter import RowDrafter, plain_drafter
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -199,7 +200,7 @@ def test_a_plain_row_is_drafted_as_any_other(
 ) -> None:
     meaning = Meaning({ListField.NAME: 0, ListField.LINK: 1, kind: 2}, ())
     defaults = Defaults("a list", site)
-    plain = _plain_drafter(meaning, defaults)
+    plain = plain_drafter(meaning, defaults)
     if plain is None:
         assert kind is ListField.HASH
         return
@@ -207,7 +208,7 @@ def test_a_plain_row_is_drafted_as_any_other(
     made = plain(1, "", cells)  # type: ignore[arg-type]
     if made is not None:
         counts: Counter[str] = Counter()
-        careful = _Drafter(meaning, defaults, counts).draft(1, "", cells)  # type: ignore[arg-type]
+        careful = RowDrafter(meaning, defaults, counts).draft(1, "", cells)  # type: ignore[arg-type]
         assert not counts
         assert parts(made) == parts(careful)
         said, names = made.said, made.names

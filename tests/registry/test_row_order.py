@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from reseen.records import Digest, DigestKind, Names
 from reseen.registry import claims, removals
+from reseen.registry.draft import Draft
 from reseen.registry.imports import ImportOptions, import_list
 from reseen.registry.merge import KnownClaim, RemovalDraft, merge
-from reseen.registry.rows import Draft
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 

@@ -20,10 +20,10 @@ from reseen.fingerprints.known_bogus import why_bogus, why_no_model
 from reseen.records import Digest, DigestKind, Fingerprint, Names, RemovalClass, RemovedFile, Rung
 from reseen.registry import claim_moves, file_facts, learning, never_read, of_several_files
 from reseen.registry.claim_lines import ClaimLines
+from reseen.registry.draft import Draft
 from reseen.registry.known import Reader
 from reseen.registry.merge import merge
 from reseen.registry.never_read import read_local
-from reseen.registry.rows import Draft
 from reseen.registry.store_rows import write
 from reseen.store import audit, links
 from reseen.store.database import Store

@@ -9,9 +9,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reseen.registry.draft import Draft
 from reseen.registry.lists.columns import ListColumn
 from reseen.registry.merge import FULL, Merged, RemovalDraft, RowOutcome
-from reseen.registry.rows import Draft
 
 
 @dataclass(frozen=True, slots=True)

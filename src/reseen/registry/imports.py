@@ -24,6 +24,7 @@ from reseen.errors import InputError, ListError
 from reseen.records import RemovalClass
 from reseen.registry import claim_moves, learning, never_read, same_links
 from reseen.registry.claim_lines import ClaimLines
+from reseen.registry.draft import Defaults, Draft, Refusal, Tally, check_list_name
 from reseen.registry.import_account import ImportAccount, ImportSums, Rejected
 from reseen.registry.known import Reader, SeenKeys
 from reseen.registry.lists.columns import ListColumn, ListField, parse_map
@@ -32,7 +33,7 @@ from reseen.registry.lists.table import ListTable
 from reseen.registry.lists.values import RefusedValue
 from reseen.registry.merge import merge
 from reseen.registry.rejects import rejects_as_csv, write_rejects
-from reseen.registry.rows import Defaults, Draft, Refusal, Tally, check_list_name, drafts
+from reseen.registry.rows import drafts
 from reseen.registry.store_rows import write
 from reseen.store import audit, links
 from reseen.store.database import Store

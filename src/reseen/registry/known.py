@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Row, select
 from reseen.records import DigestKind, RemovalClass
 from reseen.registry.claims import LISTED
 from reseen.registry.days import day
+from reseen.registry.draft import Draft
 from reseen.registry.identity import Key
 from reseen.registry.merge import FULL, Held, KnownClaim, RemovalDraft
-from reseen.registry.rows import Draft
 from reseen.store import schema
 from reseen.store.database import chunks
 from reseen.store.sealing import Keyring, SealedField

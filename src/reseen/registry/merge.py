@@ -22,8 +22,8 @@ from typing import TypeAlias
 
 from reseen.fingerprints.kinds import LONG, LONG_OF
 from reseen.records import DigestKind, Names, RemovalClass
+from reseen.registry.draft import Draft, source_of
 from reseen.registry.identity import Key, Mark, SaidOf, mark, parts
-from reseen.registry.rows import Draft, source_of
 from reseen.store.links import normal_name
 
 Held: TypeAlias = Key | tuple[DigestKind, bytes]

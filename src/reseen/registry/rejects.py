@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reseen.errors import ListError
+from reseen.registry.draft import Refusal
 from reseen.registry.lists.columns import REJECT_COLUMNS
 from reseen.registry.lists.table import UNREADABLE, Cell
 from reseen.registry.lists.values import text_of
-from reseen.registry.rows import Refusal
 from reseen.store.private_files import is_no_file, written_into
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")

@@ -24,10 +24,10 @@ from reseen.registry.beside import beside
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.claims import LISTED
 from reseen.registry.days import days
+from reseen.registry.draft import Draft
 from reseen.registry.known import key_token
 from reseen.registry.merge import Merged, RemovalDraft
 from reseen.registry.removals import DIGEST_COLUMNS, TOKEN_COLUMNS, kept, new_ids
-from reseen.registry.rows import Draft
 from reseen.store import change_log, schema
 from reseen.store.database import insert_many, insert_packed, now, reserve
 from reseen.store.sealing import Keyring, SealedField

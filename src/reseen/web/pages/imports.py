@@ -25,10 +25,10 @@ from reseen.operations.page_imports import REJECTS, Importer
 from reseen.records import SAID_CLASSES, RemovalClass
 from reseen.registry import one_list
 from reseen.registry.classes import class_named
+from reseen.registry.draft import check_list_name
 from reseen.registry.imports import ImportOptions
 from reseen.registry.lists.columns import ListColumn, ListField
 from reseen.registry.lists.values import RefusedValue
-from reseen.registry.rows import check_list_name
 from reseen.store.kept_files import KeptFile
 from reseen.web.access import Lead, session_of
 from reseen.web.forms import UNSENT, SentForm
