@@ -164,6 +164,17 @@ def test_no_class_name_is_given_twice() -> None:
     assert not {name: places for name, places in found.items() if len(places) > 1}
 
 
+MOST_LINES = 300
+"""Of a file in `hubs`: a hub is one idea, and what is not of it stands beside it."""
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in _modules() if _room(p) == "hubs"], ids=lambda p: str(p.relative_to(SOURCE))
+)
+def test_a_hub_is_a_short_file(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MOST_LINES
+
+
 MOST_PARAMETERS = 7
 
 

@@ -29,7 +29,7 @@ from tests.fuzz.chance import (
 from tests.fuzz.play import Broken, FuzzedReader
 
 from reseen.errors import HubError
-from reseen.hubs import answers, paging
+from reseen.hubs import answers, paging, ref_answers, refusals
 from reseen.hubs.hub import Usage
 from reseen.hubs.quota import Quota, retry_after
 from reseen.hubs.redirects import may_carry_token, origin, redirected
@@ -182,13 +182,13 @@ def read_answer(given: HubAnswer) -> object:
             sum_of([*sha256s_in(each.path)])
         return sum_of(page.artifacts), [p.reason for p in page.problems]
     if given.kind == "refs":
-        found, problems = answers.refs("hub.example", value)
+        found, problems = ref_answers.refs("hub.example", value)
         for one in found:
             (one.ref or "").encode()
             commit_bytes(one.commit)
         return sum_of(found), [p.reason for p in problems]
     if given.kind == "commits":
-        return sum_of(answers.commits(value))
+        return sum_of(ref_answers.commits(value))
     told = [
         answers.repository("hub.example", RepoType.MODEL, each, access)
         for each in (value if isinstance(value, list) else [value])
@@ -373,8 +373,8 @@ def read_headers(given: Headers) -> object:
         lambda: sum_of(paging.following(given.said.get("Link"), given.asked)),
         lambda: _waited(given),
         lambda: answers.whole_number(given.said.get("X-Total-Count")),
-        lambda: str(answers.refusal(given.status, given.said, signed_in=False)),
-        lambda: str(answers.refusal(given.status, given.said, signed_in=True)),
+        lambda: str(refusals.refusal(given.status, given.said, signed_in=False)),
+        lambda: str(refusals.refusal(given.status, given.said, signed_in=True)),
         lambda: _followed(given),
         lambda: paging.number_in(given.said.get("Link", ""), "limit"),
     )

@@ -39,7 +39,7 @@ from reseen.cli import hub as cli_hub
 from reseen.cli import user as cli_user
 from reseen.errors import InputError, ReseenError
 from reseen.gate import state
-from reseen.hubs import kinds
+from reseen.hubs import kinds, meant
 from reseen.match import saved
 from reseen.match.registry_index import RegistryIndex
 from reseen.records import Names
@@ -436,10 +436,10 @@ _OF_ONE = Settings(home=Path("/x"), db="sqlite:////x/x", key_file=Path("/x/k"), 
 def read_typed(given: Typed) -> object:
     said: list[object] = []
     takers: tuple[Callable[[str], object], ...] = (
-        lambda text: kinds.repository_named(text, _HUB),
-        lambda text: kinds.account_named(text, _HUB),
-        lambda text: kinds.hub_named(text, _OF_ONE).name,
-        lambda text: kinds.hub_of(text, _OF_ONE),
+        lambda text: meant.repository_named(text, _HUB),
+        lambda text: meant.account_named(text, _HUB),
+        lambda text: meant.hub_named(text, _OF_ONE).name,
+        lambda text: meant.hub_of(text, _OF_ONE),
         lambda text: kinds.addresses_of(text) is None,
         lambda text: cli_hub.instant(text) is None,
         ids.given,

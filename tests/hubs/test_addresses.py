@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from reseen.errors import InputError
 from reseen.hubs.addresses import Named
 from reseen.hubs.huggingface_addresses import HuggingFaceAddresses
-from reseen.hubs.kinds import account_named, addresses_of, repository_named
+from reseen.hubs.kinds import addresses_of
+from reseen.hubs.meant import account_named, repository_named
 from reseen.records import RepoType
 from reseen.settings import HubSettings
 

@@ -18,7 +18,7 @@ from tests.scan.walking import Hasty
 
 from reseen.errors import HubGarbage, HubMissing
 from reseen.files.source import Range
-from reseen.hubs import kinds
+from reseen.hubs import kinds, meant
 from reseen.hubs.arcenciel import ArcEnCiel
 from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import CUT, FilesPage, RepositoryPage, WantedRepositories
@@ -185,9 +185,9 @@ def test_it_is_there_where_somebody_sets_it_and_nothing_of_it_is_read() -> None:
         "RESEEN_HUB_ARCENCIEL_ENDPOINT": "https://arcenciel.io",
         "RESEEN_HUB_ARCENCIEL_KIND": "arcenciel",
     }
-    hub = kinds.hub_named("arcenciel", Settings.from_environment(at))
+    hub = meant.hub_named("arcenciel", Settings.from_environment(at))
     assert (hub.quota, kinds.stored_name(hub)) == (RateLimit(5, 1.0), "arcenciel+arcenciel.io")
-    named = kinds.repository_named("https://arcenciel.io/models/12?x=y", hub)
+    named = meant.repository_named("https://arcenciel.io/models/12?x=y", hub)
     assert (named.repo, named.own_id) == ("-/12", "12")
     with pytest.raises(HubMissing):
         kinds.askable_of(hub)

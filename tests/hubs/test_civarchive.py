@@ -15,7 +15,7 @@ from tests.hubs.civitai_site import every
 from tests.scan.walking import Hasty
 
 from reseen.errors import HubBusy, HubGarbage, HubMissing
-from reseen.hubs import kinds
+from reseen.hubs import kinds, meant
 from reseen.hubs.civarchive import CivArchive
 from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import ByHash, WantedRepositories
@@ -130,7 +130,7 @@ def test_it_is_there_only_where_somebody_sets_it_and_holds_nothing() -> None:
         "RESEEN_HUB_CIVARCHIVE_ENDPOINT": "https://civarchive.com",
         "RESEEN_HUB_CIVARCHIVE_KIND": "civarchive",
     }
-    hub = kinds.hub_named("civarchive", Settings.from_environment(at))
+    hub = meant.hub_named("civarchive", Settings.from_environment(at))
     assert (hub.quota, kinds.askable_of(hub).locates) == (RateLimit(1, 1.0), True)
     assert kinds.is_locator(kinds.stored_name(hub))
     assert not any(

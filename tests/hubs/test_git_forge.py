@@ -25,7 +25,7 @@ from tests.scan.walking import Hasty
 
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing, HubRefused
 from reseen.files.source import Range
-from reseen.hubs import git_pack, git_wire, kinds
+from reseen.hubs import git_pack, git_wire, kinds, meant
 from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.git_addresses import GitAddresses
 from reseen.hubs.git_forge import GitForge
@@ -361,7 +361,7 @@ def test_refs_that_cannot_be_read_are_counted() -> None:
 
 def test_it_is_there_where_somebody_sets_it() -> None:
     at = {"RESEEN_HUB_FORGE_ENDPOINT": "https://forge.example", "RESEEN_HUB_FORGE_KIND": "git"}
-    hub = kinds.hub_named("forge", Settings.from_environment(at))
+    hub = meant.hub_named("forge", Settings.from_environment(at))
     assert (hub.quota, kinds.stored_name(hub)) == (RateLimit(2, 1.0), "git+forge.example")
     for given, repo in (
         ("a/b", "a/b"),
@@ -370,7 +370,7 @@ def test_it_is_there_where_somebody_sets_it() -> None:
         ("https://forge.example/a/b/c/-/tree/main", "a/b/c"),
         ("https://forge.example/a/b/c.git", "a/b/c"),
     ):
-        assert kinds.repository_named(given, hub).repo == repo
+        assert meant.repository_named(given, hub).repo == repo
     pages = GitAddresses("forge.example")
     assert pages.file(MODEL, "a/b", "c" * 40, "x") == f"https://forge.example/a/b/commit/{'c' * 40}"
     assert pages.account("a") == "https://forge.example/a"

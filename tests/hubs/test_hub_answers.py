@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reseen.errors import HubGarbage
-from reseen.hubs import answers
+from reseen.hubs import answers, ref_answers
 from reseen.hubs.hub import FilesPage
 from reseen.records import Problem, Repository, RepoType
 
@@ -181,7 +181,7 @@ def test_wrong_fields_are_as_if_not_there() -> None:
 
 
 def test_refs_name_every_place_main_first() -> None:
-    found, problems = answers.refs(
+    found, problems = ref_answers.refs(
         "hub a/b",
         {
             "branches": [
@@ -240,8 +240,8 @@ def test_any_json_is_read_or_refused(value: object) -> None:
     answers.repository("hub", RepoType.MODEL, again)
     for read in (
         lambda: answers.files("hub", RepoType.MODEL, "a/b", COMMIT, None, again),
-        lambda: answers.refs("hub a/b", again),
-        lambda: answers.commits(again),
+        lambda: ref_answers.refs("hub a/b", again),
+        lambda: ref_answers.commits(again),
     ):
         try:
             read()
@@ -299,7 +299,7 @@ def git_refs(word: str, name: str) -> list[dict[str, object]]:
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_refs_may_be_one_list(word: str, name: str, wrapped: bool) -> None:
     entries: object = git_refs(word, name)
-    found, problems = answers.refs("hub a/b", {"refs": entries} if wrapped else entries)
+    found, problems = ref_answers.refs("hub a/b", {"refs": entries} if wrapped else entries)
     assert [(r.ref, r.commit) for r in found] == [
         ("main", "c" * 40),
         ("dev/x", "d" * 40),
@@ -311,14 +311,14 @@ def test_refs_may_be_one_list(word: str, name: str, wrapped: bool) -> None:
 
 def test_a_list_of_refs_by_bare_names_is_one_of_branches() -> None:
     listed = [{"name": "dev", "commit": "a" * 40}, {"name": "main", "oid": "b" * 40}]
-    found, problems = answers.refs("hub a/b", listed)
+    found, problems = ref_answers.refs("hub a/b", listed)
     assert [r.ref for r in found] == ["main", "dev"]
     assert problems == []
 
 
 @pytest.mark.parametrize("bad", [7, None, "main", {}, {"name": "x"}, {"name": "x", "sha": "abc"}])
 def test_a_bad_entry_of_a_list_of_refs_is_a_problem(bad: object) -> None:
-    found, problems = answers.refs("hub a/b", [bad, {"name": "main", "sha": "a" * 40}])
+    found, problems = ref_answers.refs("hub a/b", [bad, {"name": "main", "sha": "a" * 40}])
     assert [r.ref for r in found] == ["main"]
     assert len(problems) == 1
 
@@ -326,25 +326,25 @@ def test_a_bad_entry_of_a_list_of_refs_is_a_problem(bad: object) -> None:
 @pytest.mark.parametrize("word", ["targetCommit", "oid", "sha", "commitId", "hash"])
 def test_branches_and_commits_are_known_whatever_word_names_the_commit(word: str) -> None:
     branches = {"branches": [{"name": "main", "ref": "refs/heads/main", word: "a" * 40}]}
-    found, problems = answers.refs("hub a/b", branches)
+    found, problems = ref_answers.refs("hub a/b", branches)
     assert [(r.ref, r.commit) for r in found] == [("main", "a" * 40)]
     assert problems == []
     history = [{word: "a" * 40, "title": "x"}, {word: "b" * 40}]
-    assert answers.commits(history) == ["a" * 40, "b" * 40]
-    assert answers.commits({"commits": history}) == ["a" * 40, "b" * 40]
+    assert ref_answers.commits(history) == ["a" * 40, "b" * 40]
+    assert ref_answers.commits({"commits": history}) == ["a" * 40, "b" * 40]
 
 
 @pytest.mark.parametrize("value", [{}, {"commits": {}}, [{"tree": "a" * 40}], ["a" * 40], 3, None])
 def test_what_is_no_history_is_garbage(value: object) -> None:
     with pytest.raises(HubGarbage):
-        answers.commits(value)
+        ref_answers.commits(value)
 
 
 @pytest.mark.parametrize(
     "value", [{"main": "a" * 40, "v1": "B" * 40}, {"branches": {"main": "a" * 40, "v1": "b" * 40}}]
 )
 def test_refs_may_be_an_object_of_names(value: object) -> None:
-    found, problems = answers.refs("hub a/b", value)
+    found, problems = ref_answers.refs("hub a/b", value)
     assert [(r.ref, r.commit) for r in found] == [("main", "a" * 40), ("v1", "b" * 40)]
     assert problems == []
 
@@ -353,4 +353,4 @@ def test_refs_may_be_an_object_of_names(value: object) -> None:
     "value", [{}, {"error": "no"}, {"branches": []}, {"main": "a" * 40, "x": 1}]
 )
 def test_an_object_that_names_no_commits_names_no_refs(value: object) -> None:
-    assert answers.refs("hub a/b", value) == ([], [])
+    assert ref_answers.refs("hub a/b", value) == ([], [])

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from reseen.errors import HubBusy, InputError, SettingsError
-from reseen.hubs import answers, kinds
+from reseen.hubs import kinds, meant, refusals
 from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
 from reseen.settings import HubSettings, RateLimit, Settings, host_of, said_of_address
@@ -31,9 +31,9 @@ def test_the_hugging_face_hub_is_there_without_any_setting() -> None:
     civitai = HubSettings("civitai", "https://civitai.com", "civitai", quota=RateLimit(2, 1.0))
     assert other == civitai
     assert kinds.stored_name(other) == "civitai+civitai.com"
-    assert kinds.hub_named("Civitai.com", plain) is other
+    assert meant.hub_named("Civitai.com", plain) is other
     for name in ("hf", "HF", " huggingface ", "huggingface.co"):
-        assert kinds.hub_named(name, plain) is plain.hubs[0]
+        assert meant.hub_named(name, plain) is plain.hubs[0]
 
 
 def test_each_hub_names_its_own_variables_where_it_is_refused_or_away() -> None:
@@ -43,7 +43,7 @@ def test_each_hub_names_its_own_variables_where_it_is_refused_or_away() -> None:
     assert civitai.said_of_address == (
         "The hub's address is the usual one; RESEEN_HUB_CIVITAI_ENDPOINT can name another."
     )
-    refused = answers.refusal(403, {}, False, "the hub", civitai.access_in)
+    refused = refusals.refusal(403, {}, False, "the hub", civitai.access_in)
     assert (refused.remedy or "").startswith("Give a token in RESEEN_HUB_CIVITAI_TOKEN")
 
 
@@ -63,7 +63,7 @@ def test_each_hub_has_its_own_endpoint_token_and_quota() -> None:
     )
     assert "secret" not in repr(both)
     for name in ("my-mirror", "MY-MIRROR", "mirror.example"):
-        assert kinds.hub_named(name, both) is mirror
+        assert meant.hub_named(name, both) is mirror
     assert kinds.stored_name(hub) == "127.0.0.1:8000"
     assert kinds.stored_name(mirror) == "mirror.example"
 
@@ -88,7 +88,7 @@ def test_the_first_hub_may_be_set_by_its_name_too() -> None:
 
 def test_a_name_that_is_none_is_one_error_that_lists_the_names() -> None:
     with pytest.raises(InputError) as refused:
-        kinds.hub_named("civit.ai", settings(**MIRROR))
+        meant.hub_named("civit.ai", settings(**MIRROR))
     assert str(refused.value) == (
         "there is no hub called 'civit.ai'; known: huggingface (hf), my-mirror, civitai"
     )
@@ -180,7 +180,7 @@ def test_an_error_names_the_address_that_was_given() -> None:
     ],
 )
 def test_a_hub_knows_which_setting_says_its_address(name: str, variable: str) -> None:
-    assert kinds.hub_named(name, settings(**MIRROR)).said_by == variable
+    assert meant.hub_named(name, settings(**MIRROR)).said_by == variable
     (hub, *_) = settings(HF_ENDPOINT="http://127.0.0.1:9").hubs
     assert hub.said_by == "HF_ENDPOINT"
     assert said_of_address("HF_ENDPOINT") == "The hub's address is what HF_ENDPOINT says."
@@ -211,6 +211,6 @@ def test_a_hub_knows_which_setting_says_its_address(name: str, variable: str) ->
 def test_an_address_where_a_hubs_name_is_wanted(given: str, error: str, remedy: str) -> None:
     mirror = MIRROR | {"RESEEN_HUB_MY_MIRROR_ENDPOINT": "https://mirror.example"}
     with pytest.raises(InputError) as refused:
-        kinds.hub_named(given, settings(**mirror))
+        meant.hub_named(given, settings(**mirror))
     assert error.lower() in str(refused.value).lower()
     assert remedy.lower() in str(refused.value.remedy).lower()

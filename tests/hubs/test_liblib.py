@@ -17,7 +17,7 @@ from tests.scan.walking import Hasty
 
 from reseen.errors import HubBusy, HubGarbage, HubMissing
 from reseen.files.source import Range
-from reseen.hubs import kinds
+from reseen.hubs import kinds, meant
 from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import ByHash
 from reseen.hubs.liblib import Liblib
@@ -110,7 +110,7 @@ def test_it_is_there_only_where_somebody_sets_it_and_nothing_of_it_is_read() -> 
         "RESEEN_HUB_LIBLIB_ENDPOINT": "https://www.liblib.art",
         "RESEEN_HUB_LIBLIB_KIND": "liblib",
     }
-    hub = kinds.hub_named("liblib", Settings.from_environment(at))
+    hub = meant.hub_named("liblib", Settings.from_environment(at))
     assert (hub.quota, kinds.askable_of(hub).documented) == (RateLimit(1, 1.0), False)
 
     async def main() -> None:

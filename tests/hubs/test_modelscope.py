@@ -19,7 +19,7 @@ from tests.scan.walking import Hasty
 
 from reseen.errors import HubAuth, HubGarbage, HubMissing
 from reseen.files.source import Range
-from reseen.hubs import kinds
+from reseen.hubs import kinds, meant
 from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import BY_NAME, CUT, FilesPage, RepositoryPage, WantedRepositories
 from reseen.hubs.modelscope import ModelScope
@@ -478,7 +478,7 @@ def test_it_is_there_only_where_somebody_sets_it() -> None:
         "RESEEN_HUB_MODELSCOPE_ENDPOINT": "https://modelscope.cn",
         "RESEEN_HUB_MODELSCOPE_KIND": "modelscope",
     }
-    hub = kinds.hub_named("modelscope", Settings.from_environment(at))
+    hub = meant.hub_named("modelscope", Settings.from_environment(at))
     assert (hub.quota, kinds.stored_name(hub)) == (RateLimit(2, 1.0), "modelscope+modelscope.cn")
 
 

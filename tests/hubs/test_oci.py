@@ -23,7 +23,7 @@ from tests.scan.walking import Hasty
 
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
-from reseen.hubs import kinds
+from reseen.hubs import kinds, meant
 from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import CUT, NOT_ALL_REFS, FilesPage, RepositoryPage, Usage, WantedRepositories
 from reseen.hubs.oci import OciRegistry
@@ -519,7 +519,7 @@ def test_what_was_not_looked_at_is_said_and_counts_as_not_looked_at(
 
 
 def test_of_a_repository_so_many_files_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reseen.hubs.oci.MOST_FILES", 25)
+    monkeypatch.setattr("reseen.hubs.oci_look.MOST_FILES", 25)
     page = seen_of(
         *({"layers": [file_of(10 * t + n, str(n)) for n in range(10)]} for t in range(4))
     )
@@ -532,7 +532,7 @@ def test_of_a_repository_so_many_files_are_kept(monkeypatch: pytest.MonkeyPatch)
 def test_an_index_that_names_ever_more_is_asked_for_so_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("reseen.hubs.oci.MOST_MANIFESTS", 20)
+    monkeypatch.setattr("reseen.hubs.oci_look.MOST_MANIFESTS", 20)
     site = OciSite()
     named = [{"digest": site.add({"layers": [file_of(n)]})} for n in range(50)]
     page = seen_of({"manifests": named}, site=site)
@@ -616,7 +616,7 @@ def test_an_empty_page_does_not_end_a_list_that_goes_on() -> None:
 
 def test_pages_of_a_list_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reseen.hubs.list_so_far.MOST_PAGES", 5)
-    monkeypatch.setattr("reseen.hubs.oci.MOST_TAG_PAGES", 4)
+    monkeypatch.setattr("reseen.hubs.oci_look.MOST_TAG_PAGES", 4)
     pages = {str(n or ""): ([f"r{n}"], str(n + 1)) for n in range(30)}
     with Replica(World(), site=leading(pages)) as replica:
         assert [len(page.repositories) for page in listed(replica.endpoint)] == [1] * 5
@@ -713,7 +713,7 @@ def test_it_is_there_where_somebody_sets_it_and_takes_names_with_tags() -> None:
         "RESEEN_HUB_OLLAMA_ENDPOINT": "https://registry.ollama.ai",
         "RESEEN_HUB_OLLAMA_KIND": "oci",
     }
-    hub = kinds.hub_named("ollama", Settings.from_environment(at))
+    hub = meant.hub_named("ollama", Settings.from_environment(at))
     assert (hub.quota, kinds.stored_name(hub)) == (RateLimit(5, 1.0), "oci+registry.ollama.ai")
     for given, repo in (
         ("library/sample", "library/sample"),
@@ -722,7 +722,7 @@ def test_it_is_there_where_somebody_sets_it_and_takes_names_with_tags() -> None:
         ("https://ollama.com/library/sample:7b", "library/sample:7b"),
         ("https://registry.ollama.ai/v2/library/sample/", "library/sample"),
     ):
-        assert kinds.repository_named(given, hub).repo == repo
+        assert meant.repository_named(given, hub).repo == repo
     pages = OciAddresses("registry.ollama.ai")
     file = pages.file(MODEL, "library/sample:7b", "7b", "7b/model")
     assert file == "https://ollama.com/library/sample"

@@ -170,9 +170,9 @@ def hub_named(
 ) -> HubSettings:
     """The hub of this name, at `--endpoint` where that was given. `others`: names that the verb
     knows besides. Raises InputError, which lists the names."""
-    from reseen.hubs import kinds
+    from reseen.hubs import meant
 
-    hub = kinds.hub_named(name, settings, others=others)
+    hub = meant.hub_named(name, settings, others=others)
     if endpoint is None:
         return hub
     check_endpoint(endpoint, "--endpoint")
@@ -205,10 +205,10 @@ def remote_file(given: str, endpoint: str | None) -> tuple[Callable[[], Hub], Re
     Raises InputError."""
     if not is_address(given):
         return None
-    from reseen.hubs import kinds
+    from reseen.hubs import meant
     from reseen.scan.remote import remote_file
 
-    found = kinds.hub_of(given, Settings.from_environment())
+    found = meant.hub_of(given, Settings.from_environment())
     if found is None:
         raise InputError(f"{given[:200]}: no hub has this address", remedy=_REMOTE)
     hub, named = found
@@ -231,7 +231,7 @@ def repo_of(given: str | None, settings: Settings) -> str | None:
     """The repository that a person named, by its name or its address. Raises InputError."""
     if given is None:
         return None
-    from reseen.hubs.kinds import hub_of, repository_named
+    from reseen.hubs.meant import hub_of, repository_named
 
     if not is_address(given):
         return repository_named(given, settings.hubs[0]).repo
@@ -245,7 +245,7 @@ def repo_of(given: str | None, settings: Settings) -> str | None:
 
 def account_of(given: str | None, settings: Settings) -> str | None:
     """The account that a person named, by its name or its page's address. Raises InputError."""
-    from reseen.hubs.kinds import account_named
+    from reseen.hubs.meant import account_named
 
     return None if given is None else account_named(given, settings.hubs[0])
 
@@ -279,7 +279,7 @@ def target_of(given: TargetGiven, hub: HubSettings) -> TargetRead:
     """What to look at, at this hub. What says of which type its repository is (an address,
     datasets/ before a name) is looked up as that alone. Raises InputError when nothing was named,
     or too much."""
-    from reseen.hubs.kinds import account_named, repository_named
+    from reseen.hubs.meant import account_named, repository_named
     from reseen.scan.target import target_naming
 
     named = [repository_named(each, hub) for each in given.repos]

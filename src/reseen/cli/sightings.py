@@ -83,7 +83,7 @@ def sightings(at: SightingFilter, which: SightingFilter, db: str | None, as_json
     What reading refuted comes last and is counted apart.
     """
     from reseen.cli.findings import sighting_line
-    from reseen.hubs.kinds import stored_name_of
+    from reseen.hubs.meant import stored_name_of
     from reseen.observed.sightings import SightingFilter, every
     from reseen.registry.removals import by_id
     from reseen.registry.removals import every as every_removal

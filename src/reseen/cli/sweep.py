@@ -238,7 +238,8 @@ def _say_counts(counts: Mapping[str, int], removals: int) -> None:
 def _places(settings: Settings, hub_name: str, steps: int, template: str | None) -> KeyPlaces:
     """What the keys are places of: a hub of the settings, or one that has no pages but those that
     are told here."""
-    from reseen.hubs.kinds import STORAGE, hub_named, stored_name
+    from reseen.hubs.kinds import STORAGE, stored_name
+    from reseen.hubs.meant import hub_named
     from reseen.hubs.page_template import PageTemplate
     from reseen.scan.sweep.taken import KeyPlaces
 

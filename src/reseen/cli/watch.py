@@ -96,7 +96,7 @@ def watch(
     from reseen.cli.progress import show_sighting
     from reseen.cli.recheck import show_change
     from reseen.cli.scan_end import ShownFindings, say_refuted, say_walk
-    from reseen.hubs.kinds import account_named
+    from reseen.hubs.meant import account_named
     from reseen.operations.watching import watch as keep_going
     from reseen.scan.progress import Outcome
     from reseen.scan.recheck import Change

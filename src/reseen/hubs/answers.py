@@ -13,16 +13,8 @@ import string
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from reseen.errors import (
-    HubAuth,
-    HubDisabled,
-    HubError,
-    HubGarbage,
-    HubHidden,
-    HubMissing,
-    HubRefused,
-)
-from reseen.hubs.hub import FilesPage, Revision
+from reseen.errors import HubGarbage
+from reseen.hubs.hub import FilesPage
 from reseen.records import Artifact, Problem, Repository, RepoType
 
 SMALLEST = 1024
@@ -119,7 +111,7 @@ def repository(
         hub=hub,
         type=type,
         id=id,
-        sha=_commit(value.get("sha")),
+        sha=commit_name(value.get("sha")),
         created_at=instant(value.get("createdAt")),
         modified_at=instant(value.get("lastModified")),
         downloads=whole_count(value.get("downloads")),
@@ -225,187 +217,12 @@ def _artifact(
     )
 
 
-def refs(where: str, value: object) -> tuple[list[Revision], list[Problem]]:
-    """Branches first ("main" before all), then tags, conversions and pull requests. As the Hub's
-    object of lists, or as one list, as git's own servers give it. Raises HubGarbage if it is
-    neither."""
-    if isinstance(value, dict) and isinstance(value.get("refs"), list):
-        value = value["refs"]
-    if isinstance(value, list):
-        entries = [("refs", entry) for entry in value]
-    elif isinstance(value, dict) and value and all(map(_commit, value.values())):
-        entries = [("refs", entry) for entry in _by_name(value)]
-    elif isinstance(value, dict):
-        lists = ((kind, value.get(kind)) for kind in _KINDS_OF_REFS)
-        entries = [
-            (kind, entry)
-            for kind, some in lists
-            if some is not None
-            for entry in (some if isinstance(some, list) else _by_name(some))
-        ]
-    else:
-        raise HubGarbage("the hub's list of refs is not an object")
-    found: list[tuple[int, Revision]] = []
-    problems: list[Problem] = []
-    for kind, entry in entries:
-        entry = entry if isinstance(entry, dict) else {}
-        name, commit = _ref(kind, entry), _commit_of(entry)
-        if commit is None or not isinstance(name, str) or is_no_ref(name):
-            problems.append(Problem(where, f"an entry of the {kind} cannot be read"))
-            continue
-        rank, name = _ranked(name) if kind == "refs" else (_KINDS_OF_REFS.index(kind), name)
-        found.append((-1 if name == "main" else rank, Revision(name, commit)))
-    found.sort(key=lambda each: each[0])  # stable: the rest stays in order
-    return [revision for _, revision in found], problems
-
-
-_KINDS_OF_REFS = ("branches", "tags", "converts", "pullRequests")
-
-
-def _by_name(value: object) -> list[object]:
-    """Refs as an object: what each name leads to. Anything else is one entry."""
-    if not isinstance(value, dict) or not all(map(_commit, value.values())):
-        return [value]
-    return [{"name": name, "ref": name, "sha": commit} for name, commit in value.items()]
-
-
-def _ref(kind: str, entry: Mapping[str, object]) -> object:
-    """What leads there, as it is asked for: branches and tags by a bare name, others in full."""
-    if kind == "refs":
-        return entry.get("ref", entry.get("name"))
-    return entry.get("name" if kind in ("branches", "tags") else "ref")
-
-
-def _ranked(name: str) -> tuple[int, str]:
-    """A name of a list of all refs: which kind it is of, and how it is asked for."""
-    for rank, start in enumerate(("refs/heads/", "refs/tags/")):
-        if name.startswith(start):
-            return rank, name.removeprefix(start)
-    return (len(_KINDS_OF_REFS) if name.startswith("refs/") else 0), name
-
-
-def commits(value: object) -> list[str]:
-    """The ids of a page of history. Raises HubGarbage if it is no list of commits."""
-    if isinstance(value, dict):
-        value = value.get("commits")
-    if not isinstance(value, list):
-        raise HubGarbage("the hub's history is not a list")
-    ids = [_commit_of(entry) if isinstance(entry, dict) else None for entry in value]
-    if None in ids:
-        raise HubGarbage("the hub's history holds something that is no commit")
-    return [id for id in ids if id is not None]
-
-
-def _commit_of(entry: Mapping[str, object]) -> str | None:
-    """Which commit an entry is, or leads to: its name stands by itself or in an object, under a
-    word of the Hub or of git's servers."""
-    for word in _COMMIT_WORDS:
-        value = entry.get(word)
-        if isinstance(value, dict):
-            inner = (_commit(value.get(each)) for each in ("id", "oid", "sha"))
-            value = next(filter(None, inner), None)
-        if (commit := _commit(value)) is not None:
-            return commit
-    return None
-
-
-_COMMIT_WORDS = (
-    "targetCommit",
-    "id",
-    "oid",
-    "sha",
-    "commit",
-    "commitId",
-    "hash",
-    "target",
-    "object",
-)
-
-
-def refusal(
-    status: int,
-    headers: Mapping[str, str],
-    signed_in: bool,
-    endpoint: str = "the hub",
-    access_in: str = "HF_TOKEN",
-) -> HubError:
-    """What a refusal means, with what the person can do. Not for 429 and 5xx. `access_in`: the
-    variable that a token is given in.
-
-    The Hub answers 401 to strangers for what is missing, private or gated alike, and says which
-    only in `X-Error-Code` and `X-Error-Message`. A 403 or 404 without a code of the Hub's may be
-    about how it was asked: there are servers that answer so to a parameter they do not know.
-    """
-    token = (
-        "Check that the token may read this."
-        if signed_in
-        else f"Give a token in {access_in}: without one the hub does not tell these apart."
-    )
-    error = _refusal(status, headers, signed_in, endpoint, token)
-    error.code = headers.get("X-Error-Code", "")
-    error.unexplained = (
-        status in (403, 404) and error.code not in _CODES and not isinstance(error, HubDisabled)
-    )
-    return error
-
-
-_CODES = ("RepoNotFound", "RevisionNotFound", "EntryNotFound", "GatedRepo")
-"""What the Hub says of a repository, a version, a file: the reason is known."""
-
-
-def _refusal(
-    status: int, headers: Mapping[str, str], signed_in: bool, endpoint: str, token: str
-) -> HubError:
-    """`token`: what helps where a token may."""
-    code = headers.get("X-Error-Code", "")
-    message = headers.get("X-Error-Message", "")
-    if message.startswith("Access to this resource is disabled"):
-        return HubDisabled("the hub has disabled this repository")
-    if code == "GatedRepo":
-        return HubAuth(
-            "the repository is gated and this token has no access"
-            if signed_in
-            else "the repository is gated and we asked without a token",
-            remedy="Accept the repository's terms with the token's account, then try again.",
-        )
-    if code == "RepoNotFound":
-        return HubMissing("there is no such repository, or it is private", remedy=token)
-    if code in ("RevisionNotFound", "EntryNotFound"):
-        what = "revision" if code == "RevisionNotFound" else "file"
-        return HubMissing(f"the repository has no such {what}")
-    if status == 401 and (signed_in or message.startswith("Invalid credentials")):
-        return HubAuth("the hub does not accept the token", remedy="Make a new token at the hub.")
-    if status == 401:
-        # It says so of a gated one (GatedRepo), and shows its page all the same.
-        return HubHidden("there is no such repository, or it is private", remedy=token)
-    if status == 403:
-        return HubAuth("the hub denies access", remedy=token)
-    if status == 451:
-        return HubDisabled("the hub does not show this, for legal reasons (status 451)")
-    if status in _CLOSED:
-        return HubAuth(f"{_CLOSED[status]} (status {status})", remedy=token)
-    if status in (404, 410):
-        return HubMissing(f"{endpoint}: there is nothing there", remedy="Check the address.")
-    if status in UNKNOWN_CALL:
-        return HubRefused(f"{endpoint} does not know this call (status {status})")
-    return HubGarbage(f"{endpoint} answered with status {status}")
-
-
-_CLOSED = {
-    402: "the hub wants this to be paid for",
-    407: "a proxy on the way asks for a name and a password",
-    423: "the hub has locked this repository",
-}
-UNKNOWN_CALL = (400, 405, 406, 413, 414, 422, 431, 501)
-"""Statuses by which a server says that it cannot be asked so, whoever asks, and however often."""
-
-
 def is_repo_id(id: str) -> bool:
     """ "owner/name", or the bare name of the Hub's oldest models."""
     return REPO_ID.fullmatch(id) is not None and ".." not in id
 
 
-def _commit(value: object) -> str | None:
+def commit_name(value: object) -> str | None:
     name = value.lower() if isinstance(value, str) and value.isascii() else ""
     return name if COMMIT.fullmatch(name) else None
 

@@ -19,13 +19,13 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx2
 
 from reseen.errors import HubBusy, HubGarbage, HubMissing
-from reseen.hubs import answers
 from reseen.hubs.attempts import AttemptFailed, Attempts
 from reseen.hubs.client_options import ClientOptions
 from reseen.hubs.hub import Usage
 from reseen.hubs.quota import Quota
 from reseen.hubs.quota_windows import retry_after
 from reseen.hubs.redirects import may_carry_token, origin, redirected
+from reseen.hubs.refusals import UNKNOWN_CALL, refusal
 from reseen.hubs.shared_quota import SharedQuota
 from reseen.settings import said_of_address
 
@@ -173,7 +173,7 @@ class HttpRequests:
             busy.answered = own
             # Our own origin's waits are the quota's business.
             return AttemptFailed(busy, 0.0 if own else retry_after(response.headers))
-        if (status >= 500 and status not in answers.UNKNOWN_CALL) or status == 408:
+        if (status >= 500 and status not in UNKNOWN_CALL) or status == 408:
             busy = HubBusy(f"the hub has troubles (status {status}), also after waiting")
             # Busy (503) says that it passes; anything else may be how it takes a parameter.
             busy.unexplained = status not in (408, 503)
@@ -184,7 +184,7 @@ class HttpRequests:
             return AttemptFailed(final, most=3)
         signed_in = self._token is not None
         told = (status, response.headers, signed_in, self._endpoint, self._access_in)
-        refused = answers.refusal(*told)
+        refused = refusal(*told)
         refused.challenge = response.headers.get("WWW-Authenticate", "")
         return refused
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import TracebackType
 from urllib.parse import urlencode
 
-from reseen.errors import HubAuth, HubGarbage, HubMissing, HubRefused
+from reseen.errors import HubAuth, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import answers
 from reseen.hubs.client_options import USUAL, ClientOptions
@@ -33,13 +33,12 @@ from reseen.hubs.hub import (
 )
 from reseen.hubs.huggingface_history import CLOSED, Histories
 from reseen.hubs.huggingface_paths import api_path, file_path, quoted_revision
+from reseen.hubs.huggingface_refs import Refs
 from reseen.hubs.questions import Questions
 from reseen.hubs.repository_lists import RepositoryLists
 from reseen.hubs.trees import Trees, cut_at
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType, commit_key
 from reseen.settings import DEFAULT_ENDPOINT
-
-MOST_REFS = 2_000
 
 _CERTAIN = (
     "this hub lists no files of a commit: those that a branch's name leads to were looked at, and "
@@ -99,7 +98,7 @@ class HuggingFace(HttpHub):
         self._lists_by_name = False
         """It listed what a branch's name leads to, and not the commit, ever."""
         self._histories = Histories(self._http)
-        self._all_refs = Questions(self._http)
+        self._leading = Refs(self._http, self._name, self.repository)
         self._infos = {type: Questions(self._http) for type in RepoType}
 
     async def list_repositories(
@@ -179,19 +178,19 @@ class HuggingFace(HttpHub):
             if ref in (None, revision):
                 raise
         assert ref is not None
-        name, certain = ref, await self._leads_to(type, repo, ref, revision)
+        name, certain = ref, await self._leading.leads_to(type, repo, ref, revision)
         try:
             async for page in self._files_at(type, repo, name, ref):
                 started = True
                 yield page
         except HubMissing:
-            other = None if started else await self._other_name(type, repo, ref, revision)
+            other = None if started else await self._leading.other_name(type, repo, ref, revision)
             if other is None:
                 raise
             name, certain = other, True
             async for page in self._files_at(type, repo, name, ref):
                 yield page
-        certain = certain and await self._leads_to(type, repo, name, revision)
+        certain = certain and await self._leading.leads_to(type, repo, name, revision)
         problems: tuple[Problem, ...] = ()
         if not certain:
             problems = (self._problem(repo, _UNCERTAIN, BY_NAME),)
@@ -199,15 +198,6 @@ class HuggingFace(HttpHub):
             problems = (Problem(self._name, _CERTAIN, counted=BY_NAME),)
         self._lists_by_name = True
         yield FilesPage((), problems, certain)
-
-    async def _other_name(self, type: RepoType, repo: str, ref: str, commit: str) -> str | None:
-        """Another name that leads to a commit: what every visitor sees need not be called main."""
-        try:
-            found = (await self.refs(type, repo)).revisions
-        except (HubAuth, HubMissing, HubGarbage):
-            return None
-        same = (r.ref for r in found if commit_key(r.commit) == commit_key(commit))
-        return next((name for name in same if name not in (None, ref)), None)
 
     async def _files_at(
         self, type: RepoType, repo: str, revision: str, ref: str | None
@@ -218,23 +208,9 @@ class HuggingFace(HttpHub):
             if cut is not None:
                 yield FilesPage((), (self._problem(repo, cut, CUT),))
 
-    async def _leads_to(self, type: RepoType, repo: str, ref: str, commit: str) -> bool:
-        """Does a name lead to this commit now, by all that the hub says?"""
-        try:
-            if ref == "main" and (sha := (await self.repository(type, repo)).sha) is not None:
-                return commit_key(sha) == commit_key(commit)
-            found = (await self.refs(type, repo)).revisions
-        except (HubAuth, HubMissing, HubGarbage):
-            return False
-        return any(r.ref == ref and commit_key(r.commit) == commit_key(commit) for r in found)
-
     async def refs(self, type: RepoType, repo: str) -> Revisions:
         """Branches, tags, conversions, pull requests; what cannot be read becomes a problem."""
-        found, problems = await self._refs(type, repo)
-        if len(found) > MOST_REFS:
-            problems.append(self._problem(repo, "too many refs: the rest was not looked at"))
-        every = (replace(each, counted=each.counted or NOT_ALL_REFS) for each in problems)
-        return Revisions(tuple(found[:MOST_REFS]), tuple(every))
+        return await self._leading.of(type, repo)
 
     async def revisions(self, type: RepoType, repo: str) -> Revisions:
         """Branches, tags, conversions, pull requests; then the history of branches and tags.
@@ -242,36 +218,16 @@ class HuggingFace(HttpHub):
         Of a pull request only its last commit is named. A commit of the history that a ref names
         is not named again; what cannot be read becomes a problem.
         """
-        api = api_path(type, repo)
         leading = await self.refs(type, repo)
         found, problems = list(leading.revisions), list(leading.problems)
         heads = [r.commit for r in found if r.ref is not None and not r.ref.startswith("refs/")]
-        history, left = await self._histories.of(api, heads)
+        history, left = await self._histories.of(api_path(type, repo), heads)
         for why in dict.fromkeys(left):
-            counted = GATED_HISTORY if why.startswith(CLOSED) else None
+            counted = GATED_HISTORY if why.startswith(CLOSED) else NOT_ALL_REFS
             problems.append(self._problem(repo, why, counted))
         named = {commit_key(revision.commit) for revision in found}
         found.extend(Revision(None, c) for c in history if commit_key(c) not in named)
-        every = (replace(each, counted=each.counted or NOT_ALL_REFS) for each in problems)
-        return Revisions(tuple(found), tuple(every))
-
-    async def _refs(self, type: RepoType, repo: str) -> tuple[list[Revision], list[Problem]]:
-        """What leads to a version. Where this server does not say it: main alone."""
-        path = f"{api_path(type, repo)}/refs"
-        where = f"{self._name} {repo}"
-        try:
-            number, answer = await self._all_refs.ask(path, ["include_prs=1", ""], shorter=False)
-        except (HubMissing, HubRefused) as e:
-            why = e
-        else:
-            found, problems = answers.refs(where, answer.value)
-            if number:
-                reason = f"no pull requests: {self._all_refs.why}"
-                problems.append(self._problem(repo, reason))
-            return found, problems
-        there = await self.repository(type, repo)  # or it is missing itself
-        heads = [] if there.sha is None else [Revision("main", there.sha)]
-        return heads, [self._problem(repo, f"no branches, tags and pull requests: {why}")]
+        return Revisions(tuple(found), tuple(problems))
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Bytes of an artifact: at most `wanted.length`, fewer where it ends."""
@@ -311,7 +267,7 @@ class HuggingFace(HttpHub):
         of_the_version = missing.unexplained or missing.code == "RevisionNotFound"
         if ref is None or ref == commit or not of_the_version:
             raise missing
-        if not await self._leads_to(artifact.type, artifact.repo, ref, commit):
+        if not await self._leading.leads_to(artifact.type, artifact.repo, ref, commit):
             raise missing
         return replace(artifact, revision=ref)
 

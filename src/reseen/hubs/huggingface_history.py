@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reseen.errors import HubAuth, HubBusy, HubError, HubGarbage
-from reseen.hubs import answers
+from reseen.hubs import ref_answers
 from reseen.hubs.http import Http, HubResponse
 from reseen.hubs.questions import Questions
 from reseen.hubs.repository_lists import USUAL_PAGES
@@ -46,7 +46,7 @@ class Histories:
                 pages += 1
                 try:
                     answer = await self._commits(api, at, query)
-                    commits = answers.commits(answer.value)
+                    commits = ref_answers.commits(answer.value)
                 except HubAuth as e:
                     left.append(f"{CLOSED}: {e}")
                     break

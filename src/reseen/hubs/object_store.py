@@ -13,16 +13,12 @@ process that ends at once was aborted now and then, since its own threads outliv
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from typing import Any, TypeVar
 
-from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing, InputError
+from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
 from reseen.hubs import object_folder
 from reseen.hubs.hub import (
@@ -33,20 +29,14 @@ from reseen.hubs.hub import (
     Usage,
     WantedRepositories,
 )
+from reseen.hubs.object_address import open_store
 from reseen.hubs.object_listing import bad_key, before, behind
 from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
 
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore as AnyStore
-    from obstore.store import RetryConfig
-
 T = TypeVar("T")
 
-SCHEMES = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
-"""Of stores that are no folder."""
 HUB = "storage"
 """What artifacts say of where they stand, until it is said whose storage it is."""
-_RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
 _CHUNK = 8 << 20
 """Bytes that are asked for at once of a whole object: they come within the client's 30 seconds."""
 _MOST_SPOILED = 50
@@ -78,47 +68,13 @@ class ObjectStore:
         """`reads`: requests at the same time, at most."""
         self._usage = Usage()
         self._threads = ThreadPoolExecutor(reads, "store")
-        self._folder: Path | None = None
-        self.address = ""
+        opened = open_store(address)
+        self.address = opened.address
         """What tells it from other stores: without anything that lets somebody in."""
-        self._store: AnyStore
-        """Of what is no folder."""
-        self._prefix = ""
-        try:
-            from obstore.store import from_url
-        except ImportError:
-            raise InputError(
-                "reading object stores needs obstore, which is not installed",
-                remedy="pip install 'reseen[sweep]'",
-            ) from None
-        scheme = address.partition("://")[0] if "://" in address else ""
-        if scheme in SCHEMES:
-            try:
-                # Without options for its client: with them it would not look at AWS_ALLOW_HTTP.
-                self._store = from_url(address, retry_config=_RETRIES)
-            except Exception as e:  # noqa: BLE001 (each store has errors of its own)
-                raise InputError(
-                    f"the store cannot be opened: {type(e).__name__}",
-                    remedy="Write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or "
-                    "az://CONTAINER/PREFIX, and give the credentials in the environment.",
-                ) from None
-            parted = urlsplit(address)
-            place = f"{parted.netloc.rpartition('@')[2]}{parted.path}".rstrip("/")
-            self.address = f"{scheme}://{place}"
-            self._prefix = f"{parted.path.strip('/')}/".removeprefix("/")
-            return
-        if scheme not in ("", "file"):
-            raise InputError(
-                f"{scheme[:20]!r} is no kind of store that is read here",
-                remedy=f"Known are file, {', '.join(SCHEMES)}, and a folder's path.",
-            )
-        folder = Path(unquote(urlsplit(address).path) if scheme else address)
-        if not folder.is_dir():
-            raise InputError(
-                "there is no such folder", remedy="Check the path, and that it may be read."
-            )
-        self._folder = folder.resolve()
-        self.address = f"file://{quote(os.fsencode(self._folder))}"
+        self._folder = opened.folder
+        if opened.store is not None:
+            self._store = opened.store
+        self._prefix = opened.prefix
 
     @property
     def name(self) -> str:

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from reseen.errors import HubError
 from reseen.hubs.addresses import Named, is_host
 from reseen.hubs.hub import Hub
-from reseen.hubs.kinds import hub_of, open_hub, stored_name
+from reseen.hubs.kinds import open_hub, stored_name
+from reseen.hubs.meant import hub_of
 from reseen.operations import asking, scans
 from reseen.operations.asking import AboutToAsk, HubAsked
 from reseen.scan.by_hash import Report

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from reseen.errors import InputError, NotFound
-from reseen.hubs.kinds import account_named, repository_named, stored_name
+from reseen.hubs.kinds import stored_name
+from reseen.hubs.meant import account_named, repository_named
 from reseen.observed import hubs_seen, sightings
 from reseen.operations import jobs
 from reseen.records import Removal

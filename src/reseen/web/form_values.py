@@ -15,7 +15,7 @@ from fastapi import Form
 from pydantic import AfterValidator
 
 from reseen.errors import InputError
-from reseen.hubs.kinds import repository_named
+from reseen.hubs.meant import repository_named
 from reseen.operations.schedules import check_every
 from reseen.records import RepoType
 from reseen.scan.target import Confirm
