@@ -64,6 +64,7 @@ OWN: dict[str, str] = {
     "match/saved_columns.py": "arrays of a saved index, whose every byte was verified",
     "observed/evidence.py": "figures that Reseen wrote into the store",
     "observed/merge_parts.py": "figures that Reseen wrote into the store",
+    "hubs/object_address.py": "an address that whoever runs the command gives",
     "operations/asking.py": "an address of the settings",
     "operations/jobs.py": "a job that Reseen wrote into the store",
     "operations/webhook.py": "an address and a secret of the settings",
