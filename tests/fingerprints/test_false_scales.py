@@ -196,3 +196,21 @@ def test_a_sketch_that_breaks_off_is_none(cut: int) -> None:
     with pytest.raises(Malformed):
         decode(data + data[-cut:])
     assert known_bases([("x", "sd1", data[:-cut])]) == []
+
+
+@pytest.mark.parametrize("scale", [1e20, 3e38])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_scale_whose_rounding_no_sketch_can_hold_makes_no_layer(scale: float) -> None:
+    """Weights of nothing: the scale shows in what its rounding may be, and nowhere else."""
+    packed: Tensors = []
+    for each in tensors_of("F32"):
+        rows, columns = each.shape[0], int(np.prod(each.shape[1:]))
+        scales_of_rows = np.full(rows, scale, "<f4").tobytes()
+        key = each.name.removesuffix(".weight")
+        packed += [
+            made.Tensor(each.name, "I8", each.shape, bytes(rows * columns)),
+            made.Tensor(f"{key}.weight_scale", "F32", (rows,), scales_of_rows),
+        ]
+    found = read(packed)
+    assert not found.sketch.ids.size
+    assert set(found.left_out) == {"its weights are not finite, or larger than any known"}

@@ -59,10 +59,11 @@ class _Sums:
         info = self.stored.info
         right = signs(COLUMNS, name, self.projected.shape[1])
         numbers = (self.projected @ right.T).reshape(NUMBERS)
-        if not (self.total**0.5 <= LARGEST and np.abs(numbers).max() <= LARGEST):
+        norm, error = self.total**0.5, self.error**0.5
+        if not (norm <= LARGEST and np.abs(numbers).max() <= LARGEST) or error > LARGEST:
             return None
         doubt = DOUBT.get(info.dtype, 1.0) if self.stored.doubt is None else self.stored.doubt
-        return self.total**0.5, self.error**0.5, doubt, numbers
+        return norm, error, doubt, numbers
 
 
 def read_layer(
