@@ -292,7 +292,7 @@ def test_one_list_at_a_time(visit: Visit) -> None:
     try:
         answer = lead.send_list(GOOD, "sample")
         assert answer.status_code == 409
-        assert "another list is being imported" in answer.text
+        assert "another list is being read" in answer.text
     finally:
         page_imports._at_work.release()
     # It waits: what was typed is there, and so is the file.

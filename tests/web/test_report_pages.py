@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -240,3 +241,33 @@ def test_the_queue_is_exported_by_its_filter(
     with service.store.read() as connection:
         told = [x.details for x in audit.every(connection) if x.subject == "queue"]
     assert [(x["cases"], x["locations"]) for x in told] == [(1, False), (1, True), (1, False)]
+
+
+def test_a_report_says_by_which_rows_of_a_list_each_removal_is(
+    world: tuple[Visitor, Made, Made], service: Service, visit: Visit
+) -> None:
+    _, mine, other = world
+    reviewer = visit(Role.REVIEWER)
+    theirs = "Name,SHA256\n" + "".join(
+        f"Sample person {n:02},{hashlib.sha256(b'removed %d' % n).hexdigest()}\n" for n in (9, 1)
+    )
+    sent = {"file": ("Sample person 07.csv", theirs.encode(), "text/csv")}
+    rows = lines(reviewer.post("/reports", {"format": "jsonl"}, files=sent).text)
+    assert {row["removal"]: row["rows"] for row in rows} == {mine.removal: "3", other.removal: ""}
+    with service.store.read() as connection:
+        told = [x for x in audit.every(connection) if x.action == "export"][-1]
+    assert told.details["table"] == "sightings with the rows of a list"
+    plain = lines(reviewer.post("/reports", {"format": "jsonl"}).text)
+    assert not any(row["rows"] for row in plain)
+
+
+def test_a_file_that_is_no_list_is_said_beside_the_field(world: tuple[Visitor, Made, Made]) -> None:
+    lead, *_ = world
+    answer = lead.post(
+        "/reports",
+        {"format": "csv", "until": "2026-11-30"},
+        files={"file": ("a.xlsx", b"\0" * 40, "application/octet-stream")},
+    )
+    assert answer.status_code == 400
+    assert 'id="file-wrong"' in answer.text
+    assert 'value="2026-11-30"' in answer.text

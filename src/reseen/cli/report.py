@@ -71,7 +71,7 @@ def report(
     are never included. The file is readable by you alone.
     """
     from reseen.observed import blind_spots
-    from reseen.operations import exports, reports
+    from reseen.operations import exports, lists, reports
     from reseen.operations.reports import ReportAsked
     from reseen.registry.imports import ImportOptions
     from reseen.report import tables
@@ -92,7 +92,8 @@ def report(
                 ImportOptions(columns=columns_given(mapped)),
             )
             with about(rows):
-                findings = reports.with_rows(store, keyring, findings, rows, options)
+                about_each = lists.rows_about(store, keyring, rows, options)
+            findings = reports.with_rows(findings, about_each)
         with private(out) as path, store.read() as connection:
             not_read = blind_rows(blind_spots.files(connection), locations=locations)
             if not blind:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from reseen.errors import ListError, SealError
-from reseen.operations.lists import ListPreview, import_list, preview_list
+from reseen.operations.lists import ListPreview, import_list, preview_list, rows_about
 from reseen.operations.own_process import in_own_process
 from reseen.registry.import_account import ImportAccount
 from reseen.registry.imports import ImportOptions
+from reseen.registry.list_rows import ListRows
 from reseen.settings import Settings
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -57,6 +58,12 @@ def import_apart(settings: Settings, file: int, options: ImportOptions) -> Impor
 def preview_apart(settings: Settings, file: int, options: ImportOptions) -> ListPreview:
     """As `import_apart`, of what it would do. Raises what `lists.preview_list` raises."""
     return _apart(previewed, settings, file, options)
+
+
+def rows_apart(settings: Settings, file: int, options: ImportOptions) -> ListRows:
+    """As `import_apart`, of which of its rows are about which removal; nothing is written. Raises
+    what `lists.rows_about` raises."""
+    return _apart(rows_about, settings, file, options)
 
 
 def _apart(work: _Work[T], settings: Settings, file: int, options: ImportOptions) -> T:

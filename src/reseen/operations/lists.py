@@ -10,11 +10,12 @@ from pathlib import Path
 from reseen.errors import ListError, bulkhead
 from reseen.files.system_limits import limits_of_a_list
 from reseen.operations import consequences
-from reseen.registry import adds, imports
+from reseen.registry import adds, imports, list_rows
 from reseen.registry.adds import Added, AddOptions
 from reseen.registry.import_account import ImportAccount
 from reseen.registry.imports import ImportOptions, ReadList
 from reseen.registry.innocents import InnocentMoved
+from reseen.registry.list_rows import ListRows
 from reseen.registry.lists.columns import parse_map
 from reseen.registry.lists.head import TableHead, heads_of
 from reseen.registry.lists.table import MAX_FILE
@@ -76,7 +77,7 @@ def import_list(
     Raises ListError for a file that cannot be read as a list, InputError for options that make no
     sense, StoreError and SealError.
     """
-    with list_limits(path):
+    with _list_limits(path):
         account = imports.import_list(store, keyring, path, options, read)
     if account.dry_run:
         return Imported(account, (), None)
@@ -87,7 +88,7 @@ def import_list(
 
 def read_list(path: Path, options: ImportOptions) -> ReadList:
     """As `imports.read_list`, within the limits of an import."""
-    with list_limits(path):
+    with _list_limits(path):
         return imports.read_list(path, options)
 
 
@@ -97,7 +98,7 @@ def preview_list(store: Store, keyring: Keyring, path: Path, options: ImportOpti
     StoreError and SealError."""
     given = parse_map([f"{column}={label}" for column, label in options.columns.items()])
     account, problem = None, None
-    with list_limits(path):
+    with _list_limits(path):
         heads = heads_of(path, given)
         try:
             asked = replace(options, dry_run=True, keep_rejects=False)
@@ -108,8 +109,15 @@ def preview_list(store: Store, keyring: Keyring, path: Path, options: ImportOpti
     return ListPreview(account, rejected, problem, heads)
 
 
+def rows_about(store: Store, keyring: Keyring, path: Path, options: ImportOptions) -> ListRows:
+    """Which rows of a list that was imported are about which removal; nothing is written. Raises
+    what `list_rows.rows_about` raises."""
+    with _list_limits(path):
+        return list_rows.rows_about(store, keyring, path, options)
+
+
 @contextmanager
-def list_limits(path: Path) -> Iterator[None]:
+def _list_limits(path: Path) -> Iterator[None]:
     """What the system gives for a list; one that comes through a pipe may be the longest."""
     with limits_of_a_list(path.stat().st_size if path.is_file() else MAX_FILE), bulkhead():
         yield

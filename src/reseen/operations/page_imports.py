@@ -18,9 +18,15 @@ from typing import BinaryIO, TypeVar
 
 from reseen.errors import Conflict, InputError, NotFound, SealError
 from reseen.operations import reading
-from reseen.operations.import_process import ImportReport, import_apart, preview_apart
+from reseen.operations.import_process import (
+    ImportReport,
+    import_apart,
+    preview_apart,
+    rows_apart,
+)
 from reseen.operations.lists import ListPreview
 from reseen.registry.imports import ImportOptions
+from reseen.registry.list_rows import ListRows
 from reseen.review.roles import Role, Who
 from reseen.settings import Settings
 from reseen.store import audit, kept_files
@@ -136,16 +142,31 @@ def take_rejects(importer: Importer, id: str) -> bytes:
     return rows
 
 
+def rows_about(importer: Importer, file: BinaryIO) -> ListRows:
+    """Which rows of a list that was sent are about which removal, for a report: it is read and not
+    kept, and nothing is written but by who records the report. Raises ListError, Conflict,
+    InputError, AccessError and SealError."""
+    importer.who.must_be(Role.REVIEWER)
+    with _alone():
+        return rows_apart(importer.settings, file.fileno(), ImportOptions())
+
+
 @contextmanager
 def _kept(importer: Importer, id: str) -> Iterator[BinaryIO]:
     """The list in clear, while this is the only one that is worked on here."""
     if _told(importer, id, LIST) is None:
         raise _gone()
+    with _alone(), kept_files.opened(importer.keeper, LIST, id) as file:
+        yield file
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """While no other list is read here."""
     if not _at_work.acquire(blocking=False):
-        raise Conflict("another list is being imported", remedy="Wait for it, then try again.")
+        raise Conflict("another list is being read", remedy="Wait for it, then try again.")
     try:
-        with kept_files.opened(importer.keeper, LIST, id) as file:
-            yield file
+        yield
     except InputError as error:
         raise _in_pages(error) from None
     finally:

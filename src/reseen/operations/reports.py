@@ -19,9 +19,7 @@ from reseen.errors import InputError, NotFound
 from reseen.observed import blind_spots, sightings
 from reseen.observed.sightings import SightingFilter
 from reseen.operations import exports
-from reseen.operations.lists import list_limits
-from reseen.registry import list_rows
-from reseen.registry.imports import ImportOptions
+from reseen.registry.list_rows import ListRows
 from reseen.report import gather, pdf, pdf_report, tables
 from reseen.report.blind_rows import BLIND_FIELDS, SCAN_FIELDS, blind_rows, scan_rows
 from reseen.report.gather import EVERYTHING, Findings, ReportScope
@@ -30,7 +28,6 @@ from reseen.review import campaign_view, campaigns, case_view, notice_read, said
 from reseen.review import cases as case_rows
 from reseen.review.roles import Role, Who
 from reseen.store.database import Store
-from reseen.store.sealing import Keyring
 
 FORMATS = ("html", "csv", "jsonl", "xlsx", "pdf")
 IN_WORDS = frozenset({"html", "pdf"})
@@ -65,9 +62,15 @@ def needs(asked: ReportAsked) -> Role:
     return Role.LEAD if asked.locations and not asked.of_one else Role.REVIEWER
 
 
-def made(store: Store, asked: ReportAsked, who: Who, font: Path | None = None) -> bytes:
-    """The report as bytes. Raises AccessError, NotFound, and InputError for what makes no sense or
-    is too much."""
+def made(
+    store: Store,
+    asked: ReportAsked,
+    who: Who,
+    font: Path | None = None,
+    rows: ListRows | None = None,
+) -> bytes:
+    """The report as bytes. `rows`: of a list, which the report then names. Raises AccessError,
+    NotFound, and InputError for what makes no sense or is too much."""
     who.must_be(needs(asked))
     if asked.format not in FORMATS:
         raise InputError("no report is written in this form", remedy=f"{', '.join(FORMATS)}.")
@@ -85,8 +88,12 @@ def made(store: Store, asked: ReportAsked, who: Who, font: Path | None = None) -
             remedy="Ask for fewer days, or for one account; `reseen report` has no such bound.",
         )
     findings = _found(store, asked, scope)
+    what = _what(asked)
+    if rows is not None:
+        findings = with_rows(findings, rows)
+        what += " with the rows of a list"
     exports.report(
-        store, asked.format, len(findings.sightings), _what(asked),
+        store, asked.format, len(findings.sightings), what,
         locations=asked.locations, by=who,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="reseen-") as folder:
@@ -111,13 +118,8 @@ def _found(store: Store, asked: ReportAsked, scope: ReportScope) -> Findings:
     return replace(findings, decided={id: verdict.value for id, verdict in decided.items()})
 
 
-def with_rows(
-    store: Store, keyring: Keyring, findings: Findings, path: Path, options: ImportOptions
-) -> Findings:
-    """The same, with the rows of a list's file that are about each removal. Raises ListError and
-    SealError."""
-    with list_limits(path):
-        rows = list_rows.rows_about(store, keyring, path, options)
+def with_rows(findings: Findings, rows: ListRows) -> Findings:
+    """The same, with the rows of a list's file that are about each removal."""
     sources = {
         id: replace(source, rows=rows.get(id, ())) for id, source in findings.sources.items()
     }

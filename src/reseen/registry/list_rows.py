@@ -8,7 +8,7 @@ nothing is written.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
@@ -22,6 +22,9 @@ from reseen.registry.merge import merge
 from reseen.store import schema
 from reseen.store.database import Store, chunks
 from reseen.store.sealing import Keyring
+
+ListRows = Mapping[str, tuple[str, ...]]
+"""By the removal's id: rows of a file, "7" or "sheet 2, 7"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,7 @@ def of_removals(connection: Connection, ids: Iterable[str]) -> dict[str, ListSou
 
 
 @no_cycle_collection()
-def rows_about(
-    store: Store, keyring: Keyring, path: Path, options: ImportOptions
-) -> dict[str, tuple[str, ...]]:
+def rows_about(store: Store, keyring: Keyring, path: Path, options: ImportOptions) -> ListRows:
     """By the removal's id: the rows of a list's file that are about it, by what an import of the
     file would tie them to. Raises ListError, InputError, StoreError and SealError."""
     found: defaultdict[str, list[str]] = defaultdict(list)

@@ -46,6 +46,7 @@ LIST = 256 << 20
 LARGE = {
     "/lists/import": LIST + FORM,
     "/begin": LIST + FORM,
+    "/reports": LIST + FORM,
     "/v1/check": 64_000_000,
     "/v1/check/file": None,
 }

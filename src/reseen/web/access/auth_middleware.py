@@ -33,7 +33,7 @@ BEFORE_SESSION = (SIGN_IN, "/join/")
 SET_UP = "/me/second-factor"
 """Where somebody goes whose role needs a second factor that they do not have; and nowhere else but
 out."""
-BEFORE_BODY = {"/lists/import": Role.LEAD, "/begin": Role.LEAD}
+BEFORE_BODY = {"/lists/import": Role.LEAD, "/begin": Role.LEAD, "/reports": Role.REVIEWER}
 """Roles that are asked for before a large body is read, not only by the handler after it."""
 
 

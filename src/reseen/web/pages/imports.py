@@ -29,6 +29,7 @@ from reseen.registry.draft import check_list_name
 from reseen.registry.imports import ImportOptions
 from reseen.registry.lists.columns import ListColumn, ListField
 from reseen.registry.lists.values import RefusedValue
+from reseen.review.roles import Who
 from reseen.store.kept_files import KeptFile
 from reseen.web.access import Lead, session_of
 from reseen.web.forms import UNSENT, SentForm
@@ -229,7 +230,7 @@ def _tables(found: ListPreview) -> tuple[TableRows, ...]:
 # -- what is sent ----------------------------------------------------------------------------------
 
 
-def importer_of(request: Request, service: Service, who: Lead) -> Importer:
+def importer_of(request: Request, service: Service, who: Who) -> Importer:
     session = session_of(request)
     assert session is not None  # the role was asked for
     return Importer(service.store, service.settings, service.keyring, who, session.token)

@@ -7,22 +7,26 @@ may have which, `operations.reports` and `operations.case_export` say.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from typing import Annotated
 from urllib.parse import parse_qsl, unquote
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from reseen.errors import InputError, NotFound
-from reseen.operations import case_export, reports
+from reseen.operations import case_export, page_imports, reports
 from reseen.operations.reports import ReportAsked
+from reseen.registry.list_rows import ListRows
 from reseen.report import pdf
 from reseen.review.case_filter import CaseFilter
 from reseen.review.roles import Role, Who
 from reseen.web.access import Reviewer
 from reseen.web.forms import UNSENT, SentForm
+from reseen.web.pages.imports import importer_of, sent_file
 from reseen.web.rendering import attached, page
 from reseen.web.service import Served
 from reseen.web.speech import N_
@@ -45,18 +49,19 @@ FORMS = (
 )
 
 
-class ReportForm(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ReportForm:
     """What a report is about, as a person typed it. `place`: hub and account, percent-encoded with
     a slash between them."""
 
-    format: str = Field("html", max_length=10)
-    case: str = Field("", max_length=64)
-    place: str = Field("", max_length=3000)
-    notice: str = Field("", max_length=64)
-    campaign: str = Field("", max_length=64)
-    since: str = Field("", max_length=20)
-    until: str = Field("", max_length=20)
-    locations: str = Field("", max_length=3)
+    format: Annotated[str, Form(max_length=10)] = "html"
+    case: Annotated[str, Form(max_length=64)] = ""
+    place: Annotated[str, Form(max_length=3000)] = ""
+    notice: Annotated[str, Form(max_length=64)] = ""
+    campaign: Annotated[str, Form(max_length=64)] = ""
+    since: Annotated[str, Form(max_length=20)] = ""
+    until: Annotated[str, Form(max_length=20)] = ""
+    locations: Annotated[str, Form(max_length=3)] = ""
 
 
 class ExportForm(BaseModel):
@@ -83,13 +88,23 @@ def show(
 
 @router.post("/reports")
 def make(
-    request: Request, service: Served, who: Reviewer, sent: Annotated[ReportForm, Form()]
+    request: Request,
+    service: Served,
+    who: Reviewer,
+    sent: Annotated[ReportForm, Depends()],
+    file: Annotated[UploadFile | None, File()] = None,
 ) -> Response:
     """The report as a file; recorded."""
-    form = SentForm(sent.model_dump())
+    form = SentForm(asdict(sent))
     hub, account = form.take("place", lambda: _place(sent.place), ("", ""))
     since = form.take("since", lambda: _day(sent.since), None)
     until = form.take("until", lambda: _day(sent.until), None)
+    nothing: ListRows | None = None
+    rows = nothing
+    if not form.wrong and file is not None and file.filename:
+        importer = importer_of(request, service, who)
+        about = partial(page_imports.rows_about, importer)
+        rows = form.take("file", lambda: about(sent_file(file)), nothing)
     if form.wrong:
         return _page(request, who, form)
     asked = ReportAsked(
@@ -97,7 +112,7 @@ def make(
         since, until, sent.locations == "yes",
     )  # fmt: skip
     try:
-        content = reports.made(service.store, asked, who, service.settings.pdf_font)
+        content = reports.made(service.store, asked, who, service.settings.pdf_font, rows)
     except InputError as error:
         form.wrong[""] = error
         return _page(request, who, form)
