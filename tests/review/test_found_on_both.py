@@ -8,7 +8,7 @@ from tests.review.room import HUB, Room
 from reseen.errors import Conflict, NotFound
 from reseen.observed import hubs_seen
 from reseen.records import RepoType, Rung
-from reseen.registry import claims, list_looks, one_list
+from reseen.registry import claims, known_lists, list_looks, one_list
 from reseen.review import invitations, list_figures, name_rate, places, users
 from reseen.review.roles import Role
 from reseen.store import audit
@@ -38,10 +38,10 @@ def test_a_list_is_counted_and_paged(room: Room) -> None:
     room.see("a/2", rung=Rung.WEIGHTS)
     room.withdraw(more[0])
     with room.store.read() as connection:
-        (listed,) = claims.every_list(connection)
-        (same,) = claims.lists_called(connection, "SAMP", most=3)
+        (listed,) = known_lists.every_list(connection)
+        (same,) = known_lists.lists_called(connection, "SAMP", most=3)
         assert (same.number, same.withdrawn) == (listed.number, False)
-        assert not claims.lists_called(connection, "s_mple", most=3)
+        assert not known_lists.lists_called(connection, "s_mple", most=3)
         whole = one_list.by_number(connection, listed.number)
         assert (whole.name, whole.removals, whole.in_force) == ("sample", 6, 5)
         first = one_list.removals_of(connection, listed.number, after=0, most=4)

@@ -12,7 +12,7 @@ from tests.web.visitors import Visitor
 
 from reseen.errors import Conflict
 from reseen.operations import invitations, jobs, scans
-from reseen.registry import claims, one_list, removals
+from reseen.registry import known_lists, one_list, removals
 from reseen.review import users
 from reseen.review.roles import Role
 from reseen.web.service import Service
@@ -52,7 +52,7 @@ def test_one_form_brings_a_list_a_scan_and_people(service: Service, visit: Visit
     assert len(re.findall(r"/join/[\w-]{43}", page.text)) == 2
     assert stands(service) == (1, 1, 3)
     with service.store.read() as connection:
-        (name,) = claims.list_names(connection)
+        (name,) = known_lists.list_names(connection)
         (scan,) = [job for job in jobs.every(connection) if job.kind is jobs.JobKind.SCAN]
         bob = users.by_name(connection, "bob")
     assert name == "first list"

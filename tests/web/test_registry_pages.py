@@ -14,7 +14,7 @@ from tests.web.test_notice_pages import confirm
 from tests.web.visitors import Visitor
 
 from reseen.operations import removals as acts
-from reseen.registry import claims
+from reseen.registry import known_lists
 from reseen.registry.imports import ImportOptions, import_list
 from reseen.review.roles import Role
 from reseen.store import audit
@@ -26,7 +26,7 @@ Visit = Callable[..., Visitor]
 
 def number(service: Service, name: str = "sample list") -> int:
     with service.store.read() as connection:
-        return next(one.number for one in claims.every_list(connection) if one.name == name)
+        return next(one.number for one in known_lists.every_list(connection) if one.name == name)
 
 
 def ids(text: str) -> list[str]:

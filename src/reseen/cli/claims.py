@@ -29,7 +29,7 @@ CLASS = RemovalClass.CHILD_ABUSE.label
 @json_option
 def lists(db: str | None, as_json: bool) -> None:
     """Show the lists that removals come from: how many removals, and what is withdrawn."""
-    from reseen.registry.claims import every_list
+    from reseen.registry.known_lists import every_list
 
     with look_into(settings_for(db)) as store, store.read() as connection:
         found = every_list(connection)

@@ -23,8 +23,8 @@ from reseen.hubs.meant import account_named, repository_named
 from reseen.observed import hubs_seen, sightings
 from reseen.operations import jobs
 from reseen.records import Removal
-from reseen.registry import claims, lookup, removals
-from reseen.registry.claims import NamedList
+from reseen.registry import known_lists, lookup, removals
+from reseen.registry.known_lists import NamedList
 from reseen.review import cases, name_rate, notice_read, places
 from reseen.review.places import KnownAccount, KnownRepository
 from reseen.review.roles import Role, Who
@@ -104,7 +104,7 @@ def search(
             )
         )
         repos, accounts = _places(connection, hubs, query)
-        lists = claims.lists_called(connection, query, most=MOST)
+        lists = known_lists.lists_called(connection, query, most=MOST)
     if named.by_name or by_part:
         with store.write() as connection:
             name_rate.check(connection, who)

@@ -14,7 +14,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
 from reseen.records import Rung
-from reseen.registry.claims import few_of_list, of_list
+from reseen.registry.known_lists import few_of_list, of_list
 from reseen.review import assignments, cases
 from reseen.review.roles import Who
 from reseen.review.verdicts import CaseState, Verdict

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from reseen.records import LADDER, Rung, SightingState
-from reseen.registry.claims import of_list
+from reseen.registry.known_lists import of_list
 from reseen.store import schema
 
 STATES = tuple(SightingState)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, select
 from reseen.observed import sightings
 from reseen.observed.artifacts import instant
 from reseen.records import RemovalClass, RepoType, Rung, Sighting
-from reseen.registry.claims import first_list, first_said
+from reseen.registry.known_lists import first_list, first_said
 from reseen.review import assignments, cases, strength
 from reseen.review.verdicts import CaseState, Verdict
 from reseen.store import schema

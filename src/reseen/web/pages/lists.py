@@ -18,10 +18,10 @@ from reseen.observed import artifacts
 from reseen.operations import reading
 from reseen.operations import removals as operations
 from reseen.records import SAID_CLASSES, Removal
-from reseen.registry import claims, list_looks, removals
 from reseen.registry import classes as registry_classes
 from reseen.registry import innocents as registry_innocents
-from reseen.registry.claims import ListedRemovals
+from reseen.registry import known_lists, list_looks, removals
+from reseen.registry.known_lists import ListedRemovals
 from reseen.registry.list_looks import LastImport
 from reseen.review import sealed_text
 from reseen.review.roles import Role
@@ -140,7 +140,7 @@ def restore(request: Request, id: str, service: Served, who: Lead, reason: Text 
 def every(connection: Connection) -> list[ListRow]:
     """Every list with what is in force of it, by name."""
     last = list_looks.last_imports(connection)
-    return [ListRow(each, last.get(each.name)) for each in claims.every_list(connection)]
+    return [ListRow(each, last.get(each.name)) for each in known_lists.every_list(connection)]
 
 
 def _turned(

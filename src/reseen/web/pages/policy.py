@@ -13,7 +13,7 @@ from reseen.gate import policy
 from reseen.gate.policy import DEFAULT, EVERY_LIST, ONLY_DIGESTS_DEFAULT, ONLY_DIGESTS_NAME
 from reseen.operations.gate import set_policy
 from reseen.records import LADDER, Advice, Rung
-from reseen.registry import claims
+from reseen.registry import known_lists
 from reseen.report.html import RUNG_MEANING
 from reseen.web.access import Administrator
 from reseen.web.rendering import page
@@ -34,7 +34,7 @@ _INHERIT = ""
 def show(request: Request, service: Served, who: Administrator, list: str = EVERY_LIST) -> Response:
     with service.store.read() as connection:
         rules = policy.read(connection)
-        lists = claims.list_names(connection)
+        lists = known_lists.list_names(connection)
     if list != EVERY_LIST and list not in lists:
         raise InputError("there is no such list", remedy="Choose one of those shown.")
     rows = [
@@ -74,7 +74,7 @@ async def change(request: Request, service: Served, who: Administrator) -> Respo
 
 def _change(service: Served, who: Administrator, name: str, form: dict[str, object]) -> Response:
     with service.store.read() as connection:
-        lists = set(claims.list_names(connection))
+        lists = set(known_lists.list_names(connection))
     if name != EVERY_LIST and name not in lists:
         raise InputError("there is no such list", remedy="Choose one of those shown.")
     rules: dict[Rung | None, Advice | None] = {}
