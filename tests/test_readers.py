@@ -55,6 +55,7 @@ THROUGH: dict[Place, Place] = {
     ("scan/archive_at_hub.py", "_configs"): ("scan/archive_at_hub.py", "_read_wanted"),
     ("scan/archive_at_hub.py", "_read"): ("scan/archive_at_hub.py", "_read_wanted"),
     ("scan/archive_at_hub.py", "_read_wanted"): ("scan/archive_at_hub.py", "read_members"),
+    ("scan/shards_at_hub.py", "_listing"): ("scan/shards_at_hub.py", "read_set"),
     # a checkpoint here: `_came` of scan/folder.py asks of each file before its layers are read
     ("scan/checkpoint.py", "read_here"): ("scan/bases_at_hand.py", "may_be_checkpoint"),
     ("match/checkpoint_layers.py", "read_base"): ("operations/bases.py", "add"),

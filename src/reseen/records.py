@@ -690,7 +690,7 @@ def is_in_parts(path: str) -> bool:
     return _IN_PARTS.search(path) is not None
 
 
-_IN_PARTS = re.compile(r"-0*1-of-\d+\.\w+![^!/]+ \(in \d{1,6} files\)$", re.ASCII)
+_IN_PARTS = re.compile(r"![^!/]+ \(in \d{1,6} files\)$", re.ASCII)
 
 
 def archive_path(path: str) -> str:

@@ -12,7 +12,7 @@ from tests.files.test_archives import LORA
 from tests.match.made import KEYRING
 from tests.match.updates import put
 
-from reseen.errors import FileError, Malformed, TooLarge
+from reseen.errors import FileError, Malformed, PartMissing, TooLarge
 from reseen.files import limits
 from reseen.files.shards import parse_index
 from reseen.fingerprints.local import plan_of
@@ -93,6 +93,11 @@ def test_an_index_of_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [spot.code for spot in found.blind] == ["unknown-format"]
 
 
+def test_an_index_that_names_files_elsewhere_is_said(tmp_path: Path) -> None:
+    found = fingerprint(sharded(tmp_path, more="../x.safetensors"))
+    assert [spot.code for spot in found.blind] == ["several-parts"]
+
+
 LIES: dict[str, tuple[type[FileError], bytes]] = {
     "no JSON": (Malformed, b"{"),
     "nested": (Malformed, b"[" * 100_000),
@@ -103,7 +108,7 @@ LIES: dict[str, tuple[type[FileError], bytes]] = {
     "commas": (TooLarge, b"," * 2_000_000),
     "files": (TooLarge, json.dumps({"weight_map": {str(n): str(n) for n in range(501)}}).encode()),
     **{
-        name: (Malformed, json.dumps({"weight_map": {"a": name}}).encode())
+        name: (PartMissing, json.dumps({"weight_map": {"a": name}}).encode())
         for name in (
             "../a",
             "/etc/passwd",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 from tests.match.checkpoints_made import (
     HIDING,
     WIDTH,
@@ -24,10 +25,11 @@ from tests.match.checkpoints_made import (
     updates,
 )
 from tests.match.made import KEYRING, known, listed, remove
-from tests.scan.fake_hub import COMMIT
+from tests.scan.fake_hub import BUSY, COMMIT
 from tests.scan.test_archive_at_hub import Counted, hub_of
 
 from replica import made
+from reseen.files.source import Range
 from reseen.fingerprints.choice import ModuleOrder
 from reseen.fingerprints.sketch import module_id
 from reseen.fingerprints.weight_sketch import WeightSketch
@@ -38,14 +40,14 @@ from reseen.observed.readings import read_so_far
 from reseen.operations import bases, classes, consequences, removals, scans
 from reseen.operations.checks import Checker
 from reseen.operations.reading import read_known
-from reseen.records import RemovalClass, Rung, Sighting
+from reseen.records import Artifact, RemovalClass, Rung, Sighting
 from reseen.registry.adds import add_files
 from reseen.scan.bases_at_hand import BasesAtHand
 from reseen.scan.context import reading
 from reseen.scan.record import record
 from reseen.scan.target import Options, Target
 from reseen.scan.visit import Visit, visit
-from reseen.store import search_key
+from reseen.store import schema, search_key
 from reseen.store.database import Store
 
 BASE = "Sample base 1.0"
@@ -86,11 +88,11 @@ def seen_at(files: Path) -> Counted:
     return hub_of({f"{n}.safetensors": (files / f"{n}.safetensors").read_bytes() for n in names})
 
 
-def look(store: Store, hub: Counted) -> Visit:
+def look(store: Store, hub: Counted, options: Options | None = None) -> Visit:
     """Look at all that is owed at a hub, and let follow what follows."""
     with store.read() as connection:
         before = read_so_far(connection, [1]).get(1, {})
-    context = reading(hub, known(store), Options(background=0), before=before)
+    context = reading(hub, known(store), options or Options(background=0), before=before)
     context = replace(context, bases=BasesAtHand(store))
     found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
     with store.write() as connection:
@@ -397,6 +399,67 @@ def test_layers_that_cannot_be_read_are_counted(store: Store, files: Path) -> No
         (one,) = blind_spots.files(connection)
     counts = {spot.code: spot.count for spot in one.judged.not_read}
     assert counts == {"layers-not-read": 72 * 12 // 48, "not-read": 12}
+
+
+WHOLE = Options(background=0, whole=True)
+
+
+class Tired(Counted):
+    """Answers for headers and whole files, and then so many ranges."""
+
+    left: int = 10_000
+
+    async def read(self, artifact: Artifact, wanted: Range) -> bytes:
+        if self.left <= 0:
+            raise BUSY
+        self.left -= 1
+        return await super().read(artifact, wanted)
+
+
+@pytest.mark.parametrize("lost", ["silent", "limit", "scan's limit"])
+def test_layers_of_a_file_that_was_read_in_full_are_asked_for_again(
+    store: Store, files: Path, lost: str
+) -> None:
+    put_base(store, files)
+    put_removal(store, files)
+    data = (files / "baked.safetensors").read_bytes()
+    hub = Tired({"baked.safetensors": data})
+    hub.ranges = []
+    room = len(data) + 32 * LAYER
+    limits = {
+        "silent": {},
+        "limit": {"max_visit_bytes": room},
+        "scan's limit": {"max_scan_bytes": room},
+    }
+    hub.left = 10 if lost == "silent" else 10_000
+    read = look(store, hub, replace(WHOLE, **limits[lost]))  # type: ignore[arg-type]
+    assert hub.streams == ["baked.safetensors"]
+    assert (standing(store), read.left) == ({}, int(lost != "limit"))
+    assert blind(store)["baked"][-1] == ("away" if lost == "silent" else "limit")
+    hub.left = 10_000
+    hub.ranges = []
+    assert look(store, hub).bytes_by.keys() == {"headers", "probes", "whole"}
+    assert hub.streams == ["baked.safetensors"], "not all of it again"
+    is_inside(standing(store))
+    assert blind(store) == {}
+    hub.ranges = []
+    look(store, hub)
+    look(store, hub, WHOLE)
+    assert hub.ranges == []
+    with store.read() as connection:
+        judged = connection.scalar(select(schema.readings.c.judged_by))
+    assert judged == "bytes tensors weights"
+
+
+@pytest.mark.parametrize("limit", ["max_visit_bytes", "max_scan_bytes"])
+def test_layers_beyond_a_limit_are_asked_for_again(store: Store, files: Path, limit: str) -> None:
+    put_base(store, files)
+    put_removal(store, files)
+    hub = hub_of({"baked.safetensors": (files / "baked.safetensors").read_bytes()})
+    look(store, hub, Options(background=0, **{limit: 32 * LAYER}))  # type: ignore[arg-type]
+    assert standing(store) == {}
+    look(store, hub)
+    is_inside(standing(store))
 
 
 def test_of_one_reason_those_of_both_readings_are_counted() -> None:

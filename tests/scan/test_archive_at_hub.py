@@ -20,7 +20,7 @@ from reseen.files.source import Range
 from reseen.hubs.hub import Revision
 from reseen.hubs.kinds import address_of
 from reseen.observed import sightings
-from reseen.observed.readings import read_so_far
+from reseen.observed.readings import file_of, read_so_far
 from reseen.records import Artifact, RemovalClass, RepoType, Rung, Sighting, SightingState
 from reseen.registry.never_read import NOTHING
 from reseen.review import notice_items
@@ -31,7 +31,7 @@ from reseen.scan.recheck import revisit
 from reseen.scan.record import record
 from reseen.scan.remote import RemoteFile, listing_of
 from reseen.scan.target import Options
-from reseen.scan.visit import Visit, file_of, visit
+from reseen.scan.visit import Visit, visit
 from reseen.store.database import Store
 
 PICTURE = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4_000

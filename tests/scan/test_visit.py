@@ -20,11 +20,11 @@ from tests.scan.fake_hub import BUSY, COMMIT, FakeHub
 from reseen.errors import HubAuth, HubError, HubGarbage, HubMissing
 from reseen.hubs.hub import Hub, Revision
 from reseen.match.registry_index import RegistryIndex
-from reseen.observed.readings import ReadSoFar
+from reseen.observed.readings import ReadSoFar, file_of
 from reseen.records import Confirmed, Container, Names, Problem, Rung
 from reseen.scan.context import reading
 from reseen.scan.target import Confirm, Options
-from reseen.scan.visit import Follow, Visit, file_of, reinspect, visit
+from reseen.scan.visit import Follow, Visit, reinspect, visit
 from reseen.store.database import Store
 
 FILE = safetensors(adapter(7), {"made by": "a test"})

@@ -13,14 +13,14 @@ from reseen.errors import HubMissing
 from reseen.hubs.hub import Revision
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
-from reseen.observed.readings import read_so_far
+from reseen.observed.readings import file_of, read_so_far
 from reseen.records import Confirmed, DigestKind, Names, Rung
 from reseen.registry import removals
 from reseen.scan import scan_rows
 from reseen.scan.context import reading
 from reseen.scan.record import Recorded, record
 from reseen.scan.target import Confirm, Options
-from reseen.scan.visit import Visit, file_of, visit
+from reseen.scan.visit import Visit, visit
 from reseen.store import schema
 from reseen.store.database import Store, now
 

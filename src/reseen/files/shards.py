@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from reseen.errors import Malformed, TooLarge
+from reseen.errors import Malformed, PartMissing, TooLarge
 from reseen.files import limits
 from reseen.files.tensors import Listing, TensorInfo
 
@@ -50,7 +50,8 @@ def sets_in(names: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def parse_index(data: bytes) -> Mapping[str, str]:
-    """Tensor -> the file that it is in. Raises Malformed, or TooLarge."""
+    """Tensor -> the file that it is in. Raises Malformed for what is no index, PartMissing for one
+    that names files elsewhere, and TooLarge."""
     if len(data) > limits.HEADER_LIMIT or sum(map(data.count, b",:{[")) > limits.HEADER_MARKS:
         raise TooLarge("the index holds too many values")
     try:
@@ -63,8 +64,10 @@ def parse_index(data: bytes) -> Mapping[str, str]:
     if len(places) > limits.TENSORS:
         raise TooLarge(f"the index names more than {limits.TENSORS} tensors")
     for name in places.values():
-        if not isinstance(name, str) or not _is_beside(name):
-            raise Malformed("the index names a file that does not stand beside it")
+        if not isinstance(name, str):
+            raise Malformed("the index does not say in which file a tensor is")
+        if not _is_beside(name):
+            raise PartMissing("the index names a file that does not stand beside it")
     if len(set(places.values())) > limits.SHARDS:
         raise TooLarge(f"the index names more than {limits.SHARDS} files")
     return places
@@ -86,18 +89,28 @@ def joined(index: Mapping[str, str], shards: Sequence[tuple[str, int, Listing]])
     there all the same. Raises Malformed where a tensor is not in the shard that it is said to be
     in, and TooLarge."""
     tensors: dict[str, TensorInfo] = {}
+    second: list[TensorInfo] = []
     metadata: dict[str, str] = {}
     not_listed: Counter[str] = Counter()
     start = 0
     for name, size, listing in shards:
         for info in listing.tensors:
-            if index.get(info.name, name) == name and info.name not in tensors:
-                tensors[info.name] = replace(info, start=info.start + start)
-        if len(tensors) > limits.TENSORS:
+            placed = replace(info, start=info.start + start)
+            if index.get(info.name, name) != name or info.name in tensors:
+                second.append(placed)
+            else:
+                tensors[info.name] = placed
+        if len(tensors) + len(second) > limits.TENSORS:
             raise TooLarge(f"the shards hold more than {limits.TENSORS} tensors")
         metadata = {**listing.metadata, **metadata}
         not_listed.update(listing.not_listed)
         start += size
     if not tensors.keys() >= index.keys():
         raise Malformed("a tensor is not in the file in which the index says that it is")
-    return Listing(shards[0][2].container, tuple(tensors.values()), metadata, not_listed=not_listed)
+    return Listing(
+        shards[0][2].container,
+        tuple(tensors.values()),
+        metadata,
+        not_listed=not_listed,
+        second=tuple(second),
+    )

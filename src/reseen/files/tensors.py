@@ -157,3 +157,6 @@ class Listing:
     """Oddities that are no error, e.g. a symbol that a pickle names."""
     not_listed: Mapping[str, int] = field(default_factory=dict)
     """Reason -> how many things that hold numbers are in the file and are not read."""
+    second: tuple[TensorInfo, ...] = ()
+    """Of a model in several files, those under a name that a file before theirs has, too: loaders
+    differ in which they heed."""

@@ -3,8 +3,9 @@
 What comes in: artifacts by pk. What goes out: for a file in an archive the archives around it, for
 a model in several files those files; and the way back. A file in an archive has no digest that a
 hub states: it has a mark, made of the archive's content, which is held to what the archive is. A
-model in several files at a hub has one, too, made of all of them. On a disk it is known by its
-index, a file of its own; of that the store keeps what its shards were, by their bytes.
+model in several files at a hub has one, too, made of all of them, and the store keeps which they
+were. On a disk it is known by its index, a file of its own; of that the store keeps what its shards
+were, by their bytes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import product
@@ -26,6 +28,8 @@ from reseen.store.database import chunks
 
 _SHARDS = "shards of "
 """How the names begin under which the store keeps what the shards of an index were."""
+_PARTS = "parts of "
+"""How the names begin under which it keeps the files of a model in several, by their pks."""
 _MARK = 21
 """Bytes of a mark: as long as no digest is, so that it is taken for none."""
 _OF_OTHERS = 12
@@ -72,9 +76,12 @@ def around(connection: Connection, artifact_pks: Collection[int]) -> dict[int, s
         for row in rows:
             found[row.pk] = {each.pk for each in there if _holds(each, row)}
         if sets:
-            several = _in_several(connection, repository_pk)
+            several: _Several | None = None
             for row in sets:
-                found[row.pk].update(_others(row, several))
+                parts = parts_of(connection, row.pk)
+                if not parts and several is None:  # of before these were kept
+                    several = _in_several(connection, repository_pk)
+                found[row.pk].update(parts or _others(row, several or {}))
     return {pk: some for pk, some in found.items() if some}
 
 
@@ -93,6 +100,16 @@ def within(connection: Connection, artifact_pks: Collection[int]) -> set[int]:
     every = around(connection, members).items()
     found = {pk for pk, theirs in every if not wanted.isdisjoint(theirs)}
     return found | indexes_of(connection, wanted)
+
+
+def keep_parts(connection: Connection, artifact_pk: int, part_pks: Sequence[int]) -> None:
+    """Remember the files that a model in several at a hub consists of, in their order."""
+    meta.keep(connection, f"{_PARTS}{artifact_pk}", array("Q", part_pks).tobytes())
+
+
+def parts_of(connection: Connection, artifact_pk: int) -> tuple[int, ...]:
+    """Those files, in their order; of what is no such model none."""
+    return tuple(array("Q", meta.value(connection, f"{_PARTS}{artifact_pk}") or b""))
 
 
 def keep_shards(connection: Connection, artifact_pk: int, sha256s: Sequence[bytes]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, or_, select, update
 
 from reseen.observed import blind_spots
-from reseen.observed.artifacts import ENDED, artifact_of, where_columns
+from reseen.observed.artifacts import ENDED, artifact_of, content, text, where_columns
 from reseen.observed.blind_spots import UNRECORDED, is_read_since
 from reseen.observed.sightings import GONE
 from reseen.records import Artifact, Confirmed, Container, Rung, SightingState
@@ -23,6 +23,11 @@ from reseen.store.database import chunks
 
 File = tuple[str, bytes]
 """A path, and git's name for the content there (`artifacts.content`)."""
+
+
+def file_of(artifact: Artifact) -> File:
+    """As the store tells files of one repository apart."""
+    return text(artifact.path), content(artifact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class ReadSoFar:
     modules: Mapping[str, bytes] = field(default_factory=dict)
     """Which modules would be searched, by group, where no more than the header told."""
     near: bool = False
-    """A part of its modules comes near a removal, and the rest was not read."""
+    """A part of its modules comes near a removal, and the rest was not read; or it is a checkpoint
+    of which layers are left to be read."""
     claims: frozenset[Confirmed] = frozenset()
     """How far what the hub claims of it was checked, for each removal that it is."""
     gone: bool = False

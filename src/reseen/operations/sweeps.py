@@ -30,4 +30,4 @@ def take(
         followed = scans.end(store, keyring, since)
     with store.read() as connection:
         more = tuple(sightings.by_id(connection, id) for id in followed.parts)
-    return replace(done, sightings=(*done.sightings, *more))
+    return replace(done, sightings=(*done.sightings, *more), stands=done.stands or bool(more))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from reseen.records import Container, Fingerprint
 from reseen.registry import bases, never_read
@@ -21,8 +21,30 @@ def may_be_checkpoint(read: Fingerprint, never: NeverRead) -> bool:
     """Is it worth a look whether a file here is a checkpoint? Not what is an adapter, an archive or
     damaged, nor of the class that is never read."""
     is_other = read.sketch is not None or read.rows is not None or bool(read.members)
-    is_read = read.problem is None and read.container not in (None, Container.UNKNOWN)
+    is_model = read.container not in (None, Container.UNKNOWN) or bool(read.shards)
+    is_read = read.problem is None and is_model
     return is_read and not is_other and not never_read.forbids(never, read)
+
+
+class LayerChoices(Protocol):
+    """What says of each checkpoint which layers are read."""
+
+    def choice(self, *, anyhow: bool = False) -> LayersByBase:
+        """Of one checkpoint. `anyhow`: as in `LayersByBase`."""
+
+
+class WithoutBases:
+    """Of a sweep, which asks no database: layers are read whatever the base is, and what is inside
+    is told where they are imported. `key`: nobody else may know it."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def choice(self, *, anyhow: bool = False) -> LayersByBase:
+        """`anyhow` or not: no base is known."""
+        from reseen.match.checkpoint_layers import MOST_AT_HUB, LayersByBase
+
+        return LayersByBase((), self._key, MOST_AT_HUB, anyhow=True)
 
 
 class BasesAtHand:

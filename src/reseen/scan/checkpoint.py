@@ -52,12 +52,12 @@ async def read_checkpoint(
     choice = await asyncio.to_thread(context.bases.choice, anyhow=is_full)
     first = choice.first(plan)
     if limit := limited(context, artifact, so_far, _length(first)):
-        return limit
+        return with_read(limit, near=True)  # its layers are left to be read
     read = await step_through(context, artifact, read_weights(first), Kind.PROBES, clock)
     more = await asyncio.to_thread(choice.rest, read.sketch)
     if more is not None:
         if limit := limited(context, artifact, so_far, _length(more)):
-            return limit
+            return with_read(limit, near=True)
         besides = await step_through(context, artifact, read_weights(more), Kind.WHOLE, clock)
         read = read.with_more(besides)
     return LayersRead(choice, read).told(so_far)

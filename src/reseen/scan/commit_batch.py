@@ -8,13 +8,14 @@ Written twice, or broken off in the middle, the store is the same.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from reseen.hubs.hub import FilesPage, RepositoryPage, Revisions
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings, walks
-from reseen.observed.readings import File, ReadSoFar, read_so_far
+from reseen.observed.readings import read_so_far
 from reseen.observed.walks import (
     ACCOUNT,
     ALL_REFS,
@@ -25,7 +26,7 @@ from reseen.observed.walks import (
     Walked,
     still_open,
 )
-from reseen.records import Artifact, Coverage, Problem, Repository, commit_key
+from reseen.records import Coverage, Problem, Repository, commit_key
 from reseen.scan import frontier, owed, priorities, scan_rows
 from reseen.scan.budget import SPENT
 from reseen.scan.following import follow_sighting, list_account, look_back, not_followed, owe
@@ -185,11 +186,18 @@ def _lease(connection: Connection, scan: ScanFacts, want: Wanted, at: int) -> li
     ready = []
     for lease in leases:
         pk = lease.repository_pk
-        known: Mapping[File, ReadSoFar] = before.get(pk, {})
-        artifacts: tuple[Artifact, ...] = ()
+        one = Ready(lease, rows[pk], options[pk], levels[pk], before.get(pk, {}))
         if lease.task is Task.REINSPECT and pk in files:
-            known, artifacts = files[pk].before, files[pk].artifacts
-        ready.append(Ready(lease, rows[pk], options[pk], levels[pk], known, artifacts))
+            mine = files[pk]
+            beside = owed.beside(connection, pk, mine)
+            one = replace(
+                one,
+                before=mine.before,
+                artifacts=mine.artifacts,
+                sets=owed.sets(connection, mine),
+                beside=beside,
+            )
+        ready.append(one)
     return ready
 
 

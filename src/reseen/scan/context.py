@@ -11,7 +11,7 @@ from reseen.hubs.hub import Hub
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.readings import File, ReadSoFar
 from reseen.records import Artifact
-from reseen.scan.bases_at_hand import BasesAtHand
+from reseen.scan.bases_at_hand import LayerChoices
 from reseen.scan.budget import Allowance, Budget
 from reseen.scan.outage import StorageOutage
 from reseen.scan.pace import USUAL, Pace
@@ -50,10 +50,12 @@ class ReadContext:
     """How far files of this repository were read by earlier visits."""
     storage: StorageOutage = field(default_factory=StorageOutage)
     """Whether the host that serves files answers; shared by all visits of a scan."""
-    bases: BasesAtHand | None = None
+    bases: LayerChoices | None = None
     """The base models that checkpoints are told from; None: they are not looked into."""
     parts: tuple[Artifact, ...] = ()
     """The files that the artifact stands in which is read: a model in several."""
+    of_several: frozenset[str] = frozenset()
+    """Paths of files that are looked at with others again, as one model: headers are kept."""
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Bytes of an artifact; of a model in several files as if they stood one after the other.

@@ -35,6 +35,7 @@ from reseen.errors import (
 )
 from reseen.files.source import Range, Reader
 from reseen.files.system_limits import time_for
+from reseen.files.tensors import Listing
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, Inside, look_inside
 from reseen.fingerprints.git import pointer_oid
 from reseen.hubs.hub import Hub, drive
@@ -42,7 +43,7 @@ from reseen.match.evidence import merge
 from reseen.match.ladder import DOUBT, Header, header_agrees
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import ENDED, Inspection
-from reseen.observed.readings import UNREAD, ReadSoFar
+from reseen.observed.readings import UNREAD, ReadSoFar, file_of
 from reseen.records import (
     Artifact,
     Confirmed,
@@ -116,6 +117,8 @@ class ArtifactResult:
     """By what was read of it, and what was not; None: reading it was not tried."""
     doubted: bool = False
     """The hub states one digest of a claim, and not another: that claim gives it nothing."""
+    parts: tuple[Artifact, ...] = ()
+    """The files that it consists of, where it is a model in several."""
 
 
 def wants_reading(
@@ -134,6 +137,8 @@ def wants_reading(
         return False
     if options.whole:
         return True
+    if before.full and before.near:
+        return options.edited  # layers of a checkpoint
     if before.full:
         before = replace(UNREAD, claims=before.claims)
     header = before.container is not None
@@ -166,8 +171,10 @@ def wants_reading(
 def is_read(before: ReadSoFar, known: RegistryIndex) -> bool:
     """Was all read that may be? A reading that ended at the digests, for the class of its file,
     was; but not when that class was taken back."""
-    return before.full and (
-        not before.ended or any(known.is_never_read(*each) for each in before.ended)
+    return (
+        before.full
+        and not before.near
+        and (not before.ended or any(known.is_never_read(*each) for each in before.ended))
     )
 
 
@@ -225,13 +232,16 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
             inside = await drive(hub, artifact, _counted(look_inside(size), budget))
             context.storage.answered()
             inspection = inspection_of(inside)
+            if _lacks_layers(context, artifact):
+                judged = replace(inspection, judged_by=(Rung.BYTES, Rung.TENSORS))
+                return await _screen(context, artifact, inside, ReadResult(judged))
             if matches:
                 confirmed, served = await _check_header(hub, artifact, matches, known, inside)
                 inspection = replace(inspection, problem=served or inspection.problem)
             if not in_full and not _wants_all(matches, confirmed, known, options, artifact, inside):
                 if matches and confirmed is not Confirmed.DOUBTFUL:
                     return ReadResult(inspection, confirmed)
-                told = ReadResult(inspection, confirmed)
+                told = ReadResult(inspection, confirmed, listing=_kept(context, artifact, inside))
                 return await _screen(context, artifact, inside, told)
         if size > min(options.max_artifact_bytes, budget.left):
             limited = too_large(artifact, size)
@@ -261,6 +271,8 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
         told = ReadResult(inspection, confirmed, problem, busy=busy, missing=missing)
         return replace(told, unread=None if missing else AWAY)
     whole = await asyncio.to_thread(read_in_full, artifact, confirmed, fingerprint, known)
+    if inside is not None:
+        whole = replace(whole, listing=_kept(context, artifact, inside))
     return await _layers(context, artifact, inside, whole) if options.edited else whole
 
 
@@ -335,6 +347,16 @@ def conclude(
 # -- the steps -----------------------------------------------------------------------------------
 
 
+def _lacks_layers(context: ReadContext, artifact: Artifact) -> bool:
+    """Was every byte of it read, and are layers left of the checkpoint that it is?"""
+    before = context.before.get(file_of(artifact), UNREAD)
+    return before.full and before.near
+
+
+def _kept(context: ReadContext, artifact: Artifact, inside: Inside) -> Listing | None:
+    return inside.listing if artifact.path in context.of_several else None
+
+
 async def _layers(
     context: ReadContext, artifact: Artifact, inside: Inside | None, so_far: ReadResult
 ) -> ReadResult:
@@ -352,7 +374,7 @@ async def _layers(
             listing, clock = inside.listing, time_for(artifact.size or 0)
             return await read_checkpoint(context, artifact, listing, so_far, clock)
     except HubError:
-        return replace(so_far, unread=AWAY)
+        return replace(so_far, inspection=replace(read, near=True), unread=AWAY, left=True)
     except FileError as e:
         return with_trouble(so_far, e)
 

@@ -22,6 +22,7 @@ from reseen.scan import scan_rows
 from reseen.scan.frontier import Lease
 from reseen.scan.order_rows import Order
 from reseen.scan.own import Own
+from reseen.scan.shards_at_hub import ShardSet
 from reseen.scan.target import Confirm, Options, Target, asked
 from reseen.scan.visit import Visit
 from reseen.store.lease import Owner
@@ -127,6 +128,10 @@ class Ready:
     """How far files of it were read."""
     artifacts: tuple[Artifact, ...] = ()
     """For REINSPECT: what is owed."""
+    sets: tuple[ShardSet, ...] = ()
+    """And models in several files that something is owed to."""
+    beside: tuple[Artifact, ...] = ()
+    """Other files that stand with what is owed."""
 
     @property
     def falls_short(self) -> bool:

@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select
 
 from reseen.match.registry_index import RegistryIndex
+from reseen.observed.artifacts import artifact as artifact_by
 from reseen.observed.known_commits import is_standing
-from reseen.observed.readings import UNREAD, File, ReadSoFar, files_of, read_so_far
-from reseen.records import Artifact, RepoType
+from reseen.observed.parts_of_files import parts_of
+from reseen.observed.readings import UNREAD, File, ReadSoFar, file_of, files_of, read_so_far
+from reseen.records import Artifact, RepoType, is_in_parts
 from reseen.scan.inspect import is_read, wants_reading
+from reseen.scan.shard_indexes import is_index_left
+from reseen.scan.shards_at_hub import ShardSet, is_left
 from reseen.scan.target import Confirm, Options, Target
-from reseen.scan.visit import file_of
 from reseen.store import change_log, ids
 from reseen.store.schema import (
     artifacts,
@@ -44,6 +47,8 @@ class Owed:
     artifacts: tuple[Artifact, ...]
     before: Mapping[File, ReadSoFar]
     """How far its files were read."""
+    whole: Mapping[int, Artifact] = field(default_factory=dict)
+    """Models in several files, by pk."""
 
 
 def files(
@@ -56,13 +61,47 @@ def files(
         return {}
     before = read_so_far(connection, pks)
     found: dict[int, list[Artifact]] = {}
-    for repository_pk, _, artifact in files_of(connection, pks):
+    whole: dict[int, dict[int, Artifact]] = {}
+    for repository_pk, pk, artifact in files_of(connection, pks):
         so_far = before.get(repository_pk, {}).get(file_of(artifact), UNREAD)
         if so_far.gone or is_read(so_far, known):
             continue
-        if wants_reading(artifact, known.match(artifact), so_far, known, asked[repository_pk]):
+        options = asked[repository_pk]
+        if artifact.member and is_in_parts(artifact.path):
+            if is_left(artifact, so_far, known, options):
+                whole.setdefault(repository_pk, {})[pk] = artifact
+        elif is_index_left(artifact, so_far, known, options) or wants_reading(
+            artifact, known.match(artifact), so_far, known, options
+        ):
             found.setdefault(repository_pk, []).append(artifact)
-    return {pk: Owed(tuple(some), before.get(pk, {})) for pk, some in found.items()}
+    return {
+        pk: Owed(tuple(found.get(pk, ())), before.get(pk, {}), whole.get(pk, {}))
+        for pk in found.keys() | whole.keys()
+    }
+
+
+def sets(connection: Connection, owing: Owed) -> tuple[ShardSet, ...]:
+    """The models in several files to which something is owed."""
+    made = []
+    for pk, artifact in owing.whole.items():
+        parts = [artifact_by(connection, each) for each in parts_of(connection, pk)]
+        if parts:
+            made.append(ShardSet(artifact, tuple(parts), is_named=True))
+    return tuple(made)
+
+
+def beside(connection: Connection, repository_pk: int, owing: Owed) -> tuple[Artifact, ...]:
+    """Files that stood with those that are owed, in the same folder of the same commit, and may
+    make up a model with them."""
+    mine = {file_of(one) for one in owing.artifacts}
+    folders = {(one.revision, one.path.rpartition("/")[0]) for one in owing.artifacts}
+    return tuple(
+        one
+        for _, _, one in files_of(connection, [repository_pk])
+        if (one.revision, one.path.rpartition("/")[0]) in folders
+        and file_of(one) not in mine
+        and not one.member
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reseen.errors import FileError, Malformed, SystemLimit, Unforeseen
+from reseen.files.tensors import Listing
 from reseen.observed.artifacts import Inspection
 from reseen.observed.blind_spots import BY_DIGESTS, DAMAGED, IN_PART, UNJUDGED
 from reseen.records import (
@@ -50,6 +51,8 @@ class ReadResult:
     """Why it was not read, or not further, where the file itself is not the reason."""
     members: tuple[tuple[str, Fingerprint], ...] = ()
     """What was read of the files in it, where it is an archive, each by its place ("!member")."""
+    listing: Listing | None = None
+    """Its header, where it is one of several files of a model and is looked at with them again."""
 
     @property
     def by_weights(self) -> bool:

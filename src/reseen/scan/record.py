@@ -19,6 +19,7 @@ from reseen.match.judge import judge_artifacts, judge_files
 from reseen.observed import artifacts as seen
 from reseen.observed import blind_spots, known_commits, parts_of_files, walks
 from reseen.observed.artifacts import Inspection
+from reseen.observed.readings import file_of
 from reseen.observed.walks import NOTHING, Asked, Commit
 from reseen.records import Evidence, JudgedBy
 from reseen.registry import contradictions, learning
@@ -118,6 +119,7 @@ def record_seen(
             readings.append((pk, one.inspection))
         for match in (*one.matches, *one.hints):
             found[pk, match.removal] = match.evidence
+    _keep_parts(connection, every, pks)
     taught: set[int] = set()
     looked = {pk: one.judged for one, pk in zip(every, pks, strict=True) if one.judged is not None}
     told = _keep_blind_spots(connection, looked, {pk for pk, _ in readings}, scan_pk)
@@ -153,6 +155,19 @@ def record_seen(
         lifted=tuple(one.id for one in judged.lifted),
         learned=tuple(ids_of(connection, sorted(taught))),
     )
+
+
+def _keep_parts(
+    connection: Connection, every: Sequence[ArtifactResult], pks: Sequence[int]
+) -> None:
+    """Remember of models in several files which files they are."""
+    if not any(one.parts for one in every):
+        return
+    known = {file_of(one.artifact): pk for one, pk in zip(every, pks, strict=True)}
+    for one, pk in zip(every, pks, strict=True):
+        parts = [known.get(file_of(part)) for part in one.parts]
+        if one.parts and None not in parts:
+            parts_of_files.keep_parts(connection, pk, [each for each in parts if each is not None])
 
 
 def _is_sketched(read: Inspection) -> bool:

@@ -1,37 +1,46 @@
-"""A model in several files at a hub: its layers compared together, each shard judged beside that.
+"""A model in several files at a hub: its layers looked at together, each shard judged beside that.
 
 What comes in: the files of a commit, and what reading them told. What goes out: for each set of
-shards that holds an adapter one result, as if the shards stood one after the other in one file. It
-is an artifact of its own, at the first shard: its place is written `FIRST!MODEL (in N files)`.
+shards that is an adapter, or a checkpoint of known layers, one result, as if the shards stood one
+after the other in one file. It is an artifact of its own, at the first shard: its place is written
+`FIRST!MODEL (in N files)`.
 
-What it costs: nothing where the shards are those of a checkpoint, as their headers told; else each
-header once more, and by Range the bytes of all layers. They are read whatever the registry holds,
-so that what is removed later is recognised without asking again.
+What it costs: nothing where the shards hold neither, as their headers told; else by Range the bytes
+of all layers of an adapter, of a checkpoint those of a few. An adapter's are read whatever the
+registry holds, so that what is removed later is recognised without asking again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from reseen.errors import FileError, HubAuth, HubBusy, HubError, bulkhead
+from reseen.errors import FileError, HubAuth, HubBusy, HubError, HubMissing, Unread, bulkhead
 from reseen.files import shards
+from reseen.files.tensors import Listing
 from reseen.fingerprints.digests import Inside, look_inside
 from reseen.hubs.hub import drive
+from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import Inspection
+from reseen.observed.blind_spots import WHOLE_WEIGHTS
 from reseen.observed.parts_of_files import mark_of_parts
+from reseen.observed.readings import ReadSoFar
 from reseen.records import Artifact, BlindSpot, Problem, in_parts
 from reseen.registry.never_read import forbids
-from reseen.scan import read_result
+from reseen.scan import inspect
 from reseen.scan.archived import member_of
 from reseen.scan.budget import SPENT, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.read_result import AWAY, LIMIT, ReadResult, where
+from reseen.scan.steps import with_read
+from reseen.scan.target import Options
 
-_OPEN = frozenset({"incomplete", "contradiction", "quantised", "no-numbers"})
-"""Codes of what a shard alone leaves open of an adapter: a factor without its other half."""
+_OPEN = frozenset({"incomplete", "contradiction", "quantised", "no-numbers", WHOLE_WEIGHTS})
+"""Codes of what a shard alone leaves open: a factor without its other half; a few layers of a
+checkpoint."""
+_ONE_IS_NONE = BlindSpot(Unread.code, "one of its files is none that can be read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +50,8 @@ class ShardSet:
     whole: Artifact
     parts: tuple[Artifact, ...]
     """In order."""
-
-    @property
-    def as_file(self) -> Artifact:
-        """The model as if it were one file."""
-        return replace(self.whole, member=False, lfs=True)  # its mark is no name of git
+    is_named: bool = False
+    """By an index that was read just now, or by what was kept: whatever its shards told."""
 
 
 def sets_of(artifacts: Iterable[Artifact]) -> Iterator[ShardSet]:
@@ -57,19 +63,26 @@ def sets_of(artifacts: Iterable[Artifact]) -> Iterator[ShardSet]:
             folders[folder].setdefault(name, artifact)
     for files in folders.values():
         for name, names in shards.sets_in(files):
-            parts = tuple(files[each] for each in names)
-            yield ShardSet(_whole(name, parts), parts)
+            yield set_of(name, tuple(files[each] for each in names))
 
 
-def _whole(name: str, parts: Sequence[Artifact]) -> Artifact:
+def set_of(name: str, parts: tuple[Artifact, ...]) -> ShardSet:
     """Their model as an artifact: another one where any shard is another."""
     sizes = [part.size for part in parts]
     size = None if None in sizes else sum(each or 0 for each in sizes)
     mark = mark_of_parts([part.content or b"" for part in parts])
-    return replace(member_of(parts[0], in_parts(name, len(parts)), size), git_oid=mark)
+    whole = replace(member_of(parts[0], in_parts(name, len(parts)), size), git_oid=mark)
+    return ShardSet(whole, parts)
 
 
-def may_hold_an_adapter(one: ShardSet, result_of: Callable[[Artifact], ReadResult | None]) -> bool:
+def is_left(model: Artifact, before: ReadSoFar, known: RegistryIndex, options: Options) -> bool:
+    """Is anything of a model in several files left to be looked at, by what was read before?"""
+    as_file = replace(model, member=False, lfs=True)  # its mark is no name of git
+    is_open = not before.looked or before.near
+    return is_open and inspect.wants_reading(as_file, (), before, known, options)
+
+
+def may_hold_layers(one: ShardSet, result_of: Callable[[Artifact], ReadResult | None]) -> bool:
     """Did reading any shard just now tell of layers, or leave that open?"""
     read = [what for part in one.parts if (what := result_of(part)) is not None]
     return any(_is_open(what) for what in read)
@@ -80,31 +93,39 @@ def _is_open(what: ReadResult) -> bool:
         return False
     if what.inspection.architecture is None:
         return what.inspection.problem is None  # nobody looked into it: it matched by its digest
-    return bool(what.inspection.architecture) or any(spot.code in _OPEN for spot in what.blind)
+    found = what.inspection.architecture or what.inspection.weights is not None
+    return bool(found) or any(spot.code in _OPEN for spot in what.blind)
 
 
-async def read_set(context: ReadContext, one: ShardSet) -> ReadResult | None:
-    """What its layers are copies of, all together; None where they are no adapter, or a shard
-    cannot be read by itself, which is said of that. A hub's error is a problem, not raised."""
-    budget = context.budget
+async def read_set(
+    context: ReadContext, one: ShardSet, result_of: Callable[[Artifact], ReadResult | None]
+) -> ReadResult | None:
+    """What its layers are copies of, all together, or which base they have. None where they are
+    neither an adapter nor a checkpoint of known layers. `result_of`: what reading a shard just now
+    told. A hub's error is a problem, not raised."""
+    budget, abilities = context.budget, context.hub.abilities
     if any(forbids(context.known, part) for part in one.parts) or budget.refused:
+        return None
+    if not (abilities.reads and abilities.ranges):
         return None
     if budget.scan.left <= 0:
         return ReadResult(skipped=SPENT, left=True, unread=LIMIT)
     try:
         listings = []
         for part in one.parts:
-            inside = await drive(context.hub, part, look_inside(part.size or 0))
-            if inside.listing is None:
-                return None
-            budget.spend(inside.listing.header_bytes, Kind.HEADERS)
-            listings.append((part.path, part.size or 0, inside.listing))
+            read = result_of(part)
+            listing = None if read is None else read.listing
+            if listing is None:
+                listing = await _listing(context, part)
+            if listing is None:
+                return ReadResult(Inspection(architecture=""), blind=(_ONE_IS_NONE,))
+            listings.append((part.path, part.size or 0, listing))
         with bulkhead():
-            listing = await asyncio.to_thread(shards.joined, {}, listings)
+            whole = await asyncio.to_thread(shards.joined, {}, listings)
         from reseen.scan.screen import screen  # numpy, which a scan by hashes alone does not need
 
-        so_far = ReadResult(Inspection(listing.container))
-        inside = Inside(listing.container, listing)
+        so_far = ReadResult(Inspection(whole.container))
+        inside = Inside(whole.container, whole)
         together = replace(context, parts=one.parts)
         told: ReadResult = await screen(together, one.whole, inside, so_far, thorough=True)
     except HubAuth:
@@ -112,12 +133,22 @@ async def read_set(context: ReadContext, one: ShardSet) -> ReadResult | None:
         return None
     except HubError as e:
         problem = Problem(where(one.whole), str(e), e.remedy)
-        return ReadResult(problem=problem, busy=isinstance(e, HubBusy), unread=AWAY)
+        if isinstance(e, HubMissing):
+            return ReadResult(problem=problem, missing=True)
+        return ReadResult(Inspection(), problem=problem, busy=isinstance(e, HubBusy), unread=AWAY)
     except FileError as e:
-        return ReadResult(Inspection(), blind=(BlindSpot(e.code, str(e)),))
-    if told.inspection is None or not told.inspection.architecture:
+        return ReadResult(Inspection(architecture=""), blind=(BlindSpot(e.code, str(e)),))
+    if told.inspection is None:
         return None
-    if told.unread is read_result.LIMIT:
-        # Which layers it has is forgotten: nobody comes back for a model in several files alone.
-        return replace(told, inspection=replace(told.inspection, modules={}))
-    return told
+    if told.unread is LIMIT:
+        return with_read(told, modules={}, near=True)  # what is read on by is kept, not its layers
+    is_known = told.inspection.architecture or told.inspection.weights is not None
+    return told if is_known or one.is_named else None
+
+
+async def _listing(context: ReadContext, part: Artifact) -> Listing | None:
+    """Raises HubError."""
+    inside = await drive(context.hub, part, look_inside(part.size or 0))
+    if inside.listing is not None:
+        context.budget.spend(inside.listing.header_bytes, Kind.HEADERS)
+    return inside.listing

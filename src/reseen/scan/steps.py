@@ -29,9 +29,12 @@ def limited(
     """What is known so far, where the next step is more than the limits allow. Of a file of which
     every byte was read that is what they told, and that no more was looked at."""
     budget = context.budget
-    is_full = so_far.inspection is not None and so_far.inspection.full
-    if is_full and length > min(context.options.max_artifact_bytes, budget.left, budget.scan.left):
-        return replace(so_far, unread=LIMIT)
+    if so_far.inspection is not None and so_far.inspection.full:
+        if length > min(context.options.max_artifact_bytes, budget.left):
+            return replace(so_far, unread=LIMIT)
+        if length > budget.scan.left:
+            return replace(so_far, unread=LIMIT, skipped=SPENT, left=True)
+        return None
     if length > min(context.options.max_artifact_bytes, budget.left):
         return _unread(so_far, problem=too_large(artifact, length))
     if length > budget.scan.left:

@@ -10,7 +10,6 @@ a commit that cannot be listed at all raises (HubError).
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,17 +18,15 @@ from enum import StrEnum
 from reseen.errors import FileError, HubBusy, HubGarbage, bulkhead
 from reseen.hubs.hub import BY_NAME, FilesPage, Revision
 from reseen.match.registry_index import RegistryIndex
-from reseen.observed.artifacts import content, text
 from reseen.observed.blind_spots import ORDINARY
-from reseen.observed.readings import UNREAD, File
-from reseen.records import Artifact, Confirmed, Match, Problem, Repository
+from reseen.records import Artifact, Confirmed, Problem, Repository
 from reseen.registry import never_read
 from reseen.registry.never_read import forbids
-from reseen.scan import archived, inspect, priorities, shards_at_hub
+from reseen.scan import archived, inspect, priorities
+from reseen.scan.commit_files import CommitFiles, Outcomes, content_of, matched_files, read_all
 from reseen.scan.context import ReadContext
-from reseen.scan.inspect import ArtifactResult, conclude, concluded, wants_reading
-from reseen.scan.read_result import NOT_READ, ReadResult, blindness, where
-from reseen.scan.read_through import read_through
+from reseen.scan.inspect import ArtifactResult, conclude, concluded
+from reseen.scan.read_result import NOT_READ, blindness, where
 from reseen.scan.shards_at_hub import ShardSet
 from reseen.scan.target import Confirm, Options
 
@@ -87,30 +84,6 @@ class Visit:
         return sum(len(seen.matches) for seen in self.seen)
 
 
-@dataclass(frozen=True, slots=True)
-class CommitFiles:
-    """The files of a commit as the hub lists them, and what they are by what it declares."""
-
-    repository: Repository
-    revision: Revision
-    artifacts: tuple[Artifact, ...]
-    matches: tuple[tuple[Match, ...], ...]
-    """One for each artifact."""
-    wanted: Mapping[_Content, tuple[Artifact, tuple[Match, ...]]]
-    """What is to be read: each content once."""
-    problems: tuple[Problem, ...] = ()
-    complete: bool = True
-    """The listing came to its end."""
-    sets: tuple[ShardSet, ...] = ()
-    """Models in several files that are to be read as a whole."""
-    listed: bool = True
-    certain: bool = True
-
-    @property
-    def matched(self) -> bool:
-        return any(self.matches)
-
-
 async def visit(context: ReadContext, repository: Repository, revision: Revision) -> Visit:
     """List one commit's files, match what the hub declares, read as far as the options say. Raises
     HubError when the commit cannot be listed."""
@@ -118,13 +91,18 @@ async def visit(context: ReadContext, repository: Repository, revision: Revision
 
 
 async def reinspect(
-    context: ReadContext, repository: Repository, artifacts: Sequence[Artifact]
+    context: ReadContext,
+    repository: Repository,
+    artifacts: Sequence[Artifact],
+    sets: Sequence[ShardSet] = (),
+    beside: Sequence[Artifact] = (),
 ) -> Visit:
     """A visit to artifacts that are known already: something is owed to them since the registry
-    knows more, or more was asked. Never asks for a listing."""
-    first = artifacts[0] if artifacts else None
+    knows more, or more was asked. Never asks for a listing. `sets`: models in several files that
+    something is owed to; `beside`: other files that stand with the artifacts."""
+    first = next(iter((*artifacts, *(one.whole for one in sets))), None)
     revision = Revision(first.ref, first.revision) if first else Revision(None, "")
-    files = _match(context, repository, revision, artifacts)
+    files = matched_files(context, repository, revision, artifacts, sets, beside)
     return await examine(context, replace(files, listed=False))
 
 
@@ -133,7 +111,7 @@ async def list_commit(
 ) -> CommitFiles:
     """The first half of a visit. Raises HubError when the commit cannot be listed."""
     listing = await _list(context, repository, revision)
-    files = _match(context, repository, revision, listing.artifacts)
+    files = matched_files(context, repository, revision, listing.artifacts)
     return replace(
         files,
         problems=(*listing.problems, *files.problems),
@@ -167,7 +145,7 @@ def stated(known: RegistryIndex, repository: Repository, files: FilesPage) -> Vi
 
 async def examine(context: ReadContext, files: CommitFiles) -> Visit:
     """The second half: read what is to be read. Hub errors are problems."""
-    return _conclude(context, files, await _read_all(context, files))
+    return _conclude(context, *await read_all(context, files))
 
 
 def without(visited: Visit, reason: str) -> Visit:
@@ -231,53 +209,13 @@ async def _list(context: ReadContext, repository: Repository, revision: Revision
     return listing
 
 
-def _match(
-    context: ReadContext,
-    repository: Repository,
-    revision: Revision,
-    artifacts: Sequence[Artifact],
-) -> CommitFiles:
-    known, options = context.known, context.options
-    matches: list[tuple[Match, ...]] = []
-    wanted: dict[_Content, tuple[Artifact, tuple[Match, ...]]] = {}
-    problems: list[Problem] = []
-    for artifact in artifacts:
-        matched: tuple[Match, ...] = ()
-        try:
-            with bulkhead():
-                matched = known.match(artifact)
-                before = context.before.get(file_of(artifact), UNREAD)
-                if wants_reading(artifact, matched, before, known, options):
-                    wanted.setdefault(_content(artifact), (artifact, matched))
-        except FileError as e:
-            problems.append(Problem(where(artifact), str(e), e.remedy))
-        matches.append(matched)
-    sets: list[ShardSet] = []
-    for one in shards_at_hub.sets_of(artifacts) if known.sketched and options.edited else ():
-        before = context.before.get(file_of(one.whole), UNREAD)
-        if not before.looked and wants_reading(one.as_file, (), before, known, options):
-            sets.append(one)
-            wanted[_content(one.whole)] = (one.whole, ())
-    return CommitFiles(
-        repository,
-        revision,
-        tuple(artifacts),
-        tuple(matches),
-        wanted,
-        tuple(problems),
-        sets=tuple(sets),
-    )
-
-
-def _conclude(
-    context: ReadContext, files: CommitFiles, outcomes: Mapping[_Content, ReadResult]
-) -> Visit:
+def _conclude(context: ReadContext, files: CommitFiles, outcomes: Outcomes) -> Visit:
     known, options = context.known, context.options
     problems = list(files.problems)
     skipped = Counter(o.skipped for o in outcomes.values() if o.skipped is not None)
     seen: list[ArtifactResult] = []
     for artifact, matched in zip(files.artifacts, files.matches, strict=True):
-        outcome = outcomes.get(_content(artifact), NOT_READ)
+        outcome = outcomes.get(content_of(artifact), NOT_READ)
         if files.listed or outcome.inspection or outcome.confirmed is not Confirmed.NONE:
             # What is not listed was not seen to be there, unless something of it was read.
             result, read = concluded(artifact, matched, known, outcome)
@@ -297,10 +235,10 @@ def _conclude(
         if outcome is NOT_READ and matched and options.confirm is not Confirm.NONE:
             skipped[never_read.SKIPPED] += forbids(known, artifact)
     for one in files.sets:
-        outcome = outcomes.get(_content(one.whole), NOT_READ)
+        outcome = outcomes.get(content_of(one.whole), NOT_READ)
         if outcome.inspection is not None:
             result, read = concluded(one.whole, (), known, outcome)
-            seen.append(result)
+            seen.append(replace(result, parts=one.parts))
             if read is not outcome:
                 problems.append(blindness(where(one.whole), read))
     skipped = +skipped
@@ -330,41 +268,6 @@ def _conclude(
         listed=files.listed,
         certain=files.certain,
     )
-
-
-async def _read_all(context: ReadContext, files: CommitFiles) -> dict[_Content, ReadResult]:
-    """ReadResult each content once, a few at a time."""
-    outcomes: dict[_Content, ReadResult] = {}
-    sets = {_content(one.whole): one for one in files.sets}
-    left = iter([item for item in files.wanted.items() if item[0] not in sets])
-
-    async def reader() -> None:
-        for each, (artifact, matched) in left:
-            outcomes[each] = await read_through(context, artifact, matched)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(context.options.readers, len(files.wanted))):
-            group.create_task(reader())
-    for each, one in sets.items():
-        if shards_at_hub.may_hold_an_adapter(one, lambda part: outcomes.get(_content(part))):
-            told = await shards_at_hub.read_set(context, one)
-            if told is not None:
-                outcomes[each] = told
-    return outcomes
-
-
-_Content = tuple[bytes | str, bytes | None, bytes | None, int | None]
-
-
-def _content(artifact: Artifact) -> _Content:
-    """Equal for two places of one repository where the same bytes stand: all that the hub says of
-    them is the same. A SHA-256 that an uploader made up may be another file's."""
-    return (artifact.content or artifact.path, artifact.sha256, artifact.xet, artifact.size)
-
-
-def file_of(artifact: Artifact) -> File:
-    """As the store tells files of one repository apart."""
-    return text(artifact.path), content(artifact)
 
 
 def _follow(seen: list[ArtifactResult], options: Options) -> frozenset[Follow]:

@@ -34,6 +34,7 @@ from reseen.files.system_limits import memory_for_threads
 from reseen.hubs.hub import Hub, Revision, WantedRepositories
 from reseen.records import Problem, account_of
 from reseen.scan import priorities
+from reseen.scan.commit_files import CommitFiles
 from reseen.scan.context import ReadContext, ScanContext
 from reseen.scan.context import reading as reading_context
 from reseen.scan.frontier import MAX_ATTEMPTS, Lease, Task
@@ -62,7 +63,6 @@ from reseen.scan.session import ScanSession
 from reseen.scan.stopping import on_signals
 from reseen.scan.target import Options, Target
 from reseen.scan.visit import (
-    CommitFiles,
     declared,
     examine,
     list_commit,
@@ -362,7 +362,8 @@ class _Walk:
         if reading.files is not None:
             found = await examine(context, reading.files)
         else:
-            found = await reinspect(context, ready.repository, ready.artifacts)
+            owing = (ready.artifacts, ready.sets, ready.beside)
+            found = await reinspect(context, ready.repository, *owing)
         if found.refused:
             self._refused.add(ready.lease.repository_pk)
         return Visited(ready, found, index.version)

@@ -127,7 +127,7 @@ def plan_weights(
         not_read=len(layers) - len(names) + len(unread),
         layers=names,
         beside=len(beside) + sum(listing.not_listed.values()),
-        twice=len(_named_too(listing, beside).intersection(names)),
+        twice=len(_named_too(listing, [*beside, *listing.second]).intersection(names)),
         four_bits={_as_update(name): how for name, how in four.items()},
         doubted=sum(
             info.dtype == "I8" and info.name.removesuffix(_WEIGHT) in turned for info in tensors

@@ -16,6 +16,7 @@ from typing import Any
 from reseen.errors import Tampered
 from reseen.hubs.object_store import artifact_at
 from reseen.observed.artifacts import Inspection
+from reseen.observed.checkpoint_sketches import ReadWeights
 from reseen.records import (
     BlindSpot,
     Confirmed,
@@ -115,6 +116,7 @@ def _inspection(seen: Inspection) -> dict[str, Any]:
         "sketch": _text(seen.sketch),
         "further": [_text(each) for each in seen.further],
         "rows": _text(seen.rows),
+        "weights": None if seen.weights is None else _weights(seen.weights),
         "architecture": seen.architecture,
         "modules": {group: _text(slots) for group, slots in seen.modules.items()},
         "near": seen.near,
@@ -135,12 +137,21 @@ def _inspection_of(value: Mapping[str, Any]) -> Inspection:
         sketch=_bytes(value["sketch"]),
         further=tuple(b64decode(each) for each in value["further"]),
         rows=_bytes(value["rows"]),
+        weights=_weights_of(value.get("weights")),  # parts of before have none
         architecture=value["architecture"],
         modules={str(group): b64decode(slots) for group, slots in value["modules"].items()},
         near=bool(value["near"]),
         judged_by=_rungs(value["judged_by"]),
         embedded=_digests(value.get("embedded", ())),  # parts of before have none
     )
+
+
+def _weights(read: ReadWeights) -> list[Any]:
+    return [_text(read.sketch), read.is_enough]
+
+
+def _weights_of(value: Sequence[Any] | None) -> ReadWeights | None:
+    return None if value is None else ReadWeights(b64decode(value[0]), bool(value[1]))
 
 
 def _digests(value: Sequence[Sequence[Any]]) -> tuple[Digest, ...]:

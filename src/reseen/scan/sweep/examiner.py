@@ -23,9 +23,11 @@ from reseen.files.source import Range
 from reseen.hubs.object_store import ObjectStore
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import ENDED, Inspection
+from reseen.observed.blind_spots import NO_BASE
 from reseen.observed.readings import UNREAD as NEVER_LOOKED
 from reseen.records import Artifact, Confirmed, DigestKind, Match, Problem, Rung
 from reseen.scan import archived, inspect
+from reseen.scan.bases_at_hand import WithoutBases
 from reseen.scan.budget import Allowance, Budget, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.inspect import ArtifactResult, concluded, wants_reading
@@ -44,6 +46,7 @@ _SILENT = 16
 """Files one after another that the store did not answer for, before it is asked whether it is
 there."""
 _PER_FILE = 64 << 30
+_AT_IMPORT = "a checkpoint: what is inside is told by the base models of the store that imports it"
 _WORST = (RowStatus.CLEAR, RowStatus.BY_DIGESTS, RowStatus.NOT_JUDGED, RowStatus.UNREAD)
 """Of a file and those in it, what is said of the row: the last of these."""
 
@@ -80,9 +83,13 @@ class Examiner:
         depth: Depth,
         reads: int = READS,
         stop: Event | None = None,
+        key: bytes | None = None,
     ) -> None:
+        """`key`: chooses which layers of checkpoints are kept, where every byte is read; None: none
+        are."""
         self._known, self._store, self._depth, self._reads = known, store, depth, reads
         self._stop = stop
+        self._layers = WithoutBases(key) if key is not None and depth is Depth.FULL else None
         self._silent = 0
 
     @cached_property
@@ -114,7 +121,9 @@ class Examiner:
 
     async def _one(self, row: ManifestRow) -> dict[str, Any]:
         budget = Budget(_PER_FILE, Allowance(_PER_FILE))
-        context = ReadContext(self._store, self._known, _OPTIONS[self._depth], budget)
+        context = ReadContext(
+            self._store, self._known, _OPTIONS[self._depth], budget, bases=self._layers
+        )
         artifact, what = row.artifact, NOT_READ
         try:
             with bulkhead():
@@ -124,7 +133,7 @@ class Examiner:
                     matches = self._known.match(artifact)
                 is_plain = what is NOT_READ and not artifact.on_pointer
                 if row.trouble is None and is_plain and self._reads_it(artifact, matches):
-                    what = await read_through(context, artifact, matches)
+                    what = _to_be_told(await read_through(context, artifact, matches))
                 if what is not NOT_READ:
                     await self._heard(what)
                 enough = bool(matches) and self._depth is not Depth.FULL
@@ -204,7 +213,7 @@ class Examiner:
                 "relation": top.figures.get("relation"),
                 "score": None if score is None else round(score, 4),
             }
-        if any(one.matches or one.hints for one in found):
+        if any(one.matches or one.hints or _is_kept(one) for one in found):
             row["found"] = packed(found)
         return row
 
@@ -244,6 +253,19 @@ class Examiner:
         if inspect.is_plausible(artifact, self._known) and inspect.is_named_otherwise(artifact):
             return RowStatus.BY_DIGESTS, "named as no weights: not read for altered copies"
         return RowStatus.CLEAR, None
+
+
+def _is_kept(one: ArtifactResult) -> bool:
+    """Are layers of it carried to the store?"""
+    return one.inspection is not None and one.inspection.weights is not None
+
+
+def _to_be_told(what: ReadResult) -> ReadResult:
+    """The same of a checkpoint: no base is known here."""
+    if what.inspection is None or what.inspection.weights is None:
+        return what
+    spots = (replace(s, reason=_AT_IMPORT) if s.code == NO_BASE else s for s in what.blind)
+    return replace(what, blind=tuple(spots))
 
 
 def _standing(one: ArtifactResult) -> list[Match]:

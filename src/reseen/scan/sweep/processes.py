@@ -62,7 +62,7 @@ class WorkerSetup:
         """Raises InputError and Tampered. `stop`: set when nothing more is wanted."""
         known = RegistryIndex.open(self.index, self.key, mac=self.mac)
         store = ObjectStore(self.store, self.reads)
-        return Examiner(known, store, self.depth, self.reads, stop)
+        return Examiner(known, store, self.depth, self.reads, stop, self.key)
 
 
 class Workers:
