@@ -88,6 +88,8 @@ class UnpackBudget:
     unpacked: int
     work: int = limits.UNPACKED_WORK
     """Multiply-adds for all sketches together, and what reading the headers takes."""
+    checkpoints: int = 0
+    """Checkpoints in it, or that it is, of which some layers are sketched."""
 
     @classmethod
     def of(cls, size: int) -> UnpackBudget:

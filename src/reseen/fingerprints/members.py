@@ -18,8 +18,10 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reseen.errors import FileError, Malformed, TooLarge, bulkhead
 from reseen.files import archives, limits, npz, system_limits, torch_zip, zip_directory
@@ -53,6 +55,9 @@ from reseen.fingerprints.digests import (
 )
 from reseen.records import BlindSpot, Container, DigestKind, Fingerprint, Member
 from reseen.updates.peft import PeftConfig
+
+if TYPE_CHECKING:
+    from reseen.fingerprints.weights_read import WeightsRead
 
 NO_SKETCH = "an archive: what is in it is judged file by file"
 TOO_DEEP = BlindSpot("too-deep", "an archive in an archive in an archive: not opened")
@@ -109,10 +114,35 @@ def read_stream(
     if size is None or needs_its_end(first, size) or _may_end_otherwise(first, size):
         return _spooled(size, chain((first,), blocks), forbidden, budget, depth, config)
     pass_ = Fingerprinter(size, config=config, shared=shared)
-    pass_.update(first)
-    for block in blocks:
-        pass_.update(block)
-    return pass_.finish()
+    every = chain((first,), blocks)
+    if budget is None or budget.checkpoints < 1:
+        for block in every:
+            pass_.update(block)
+        return pass_.finish()
+    from reseen.fingerprints.passing_layers import PassingLayers  # numpy, which few files need
+
+    with PassingLayers(size) as layers:
+        for block in layers.passing(every):
+            pass_.update(block)
+        return _with_layers(pass_.finish(), layers.read, forbidden, budget)
+
+
+def _with_layers(
+    read: Fingerprint,
+    layers: Callable[[], WeightsRead | None],
+    forbidden: Forbidden | None,
+    budget: UnpackBudget | None,
+) -> Fingerprint:
+    """The same with some layers, where it may be a checkpoint and may be read."""
+    is_other = read.sketch is not None or read.rows is not None or read.problem is not None
+    if budget is None or budget.checkpoints < 1 or is_other or read.container not in READ:
+        return read
+    weights = None if forbidden is not None and forbidden(read) else layers()
+    if weights is None:
+        return read
+    budget.checkpoints -= 1
+    read = replace(read, blind=(*read.blind, *weights.blind))
+    return replace(read, weights=weights.sketch.encode()) if weights.is_enough else read
 
 
 def _by_digests(size: int, blocks: Iterable[bytes]) -> Fingerprint:
@@ -173,7 +203,14 @@ def read_spool(
     pass_ = Fingerprinter(source.size, inside, config, shared=budget if depth else None)
     for at in range(0, source.size, BLOCK):
         pass_.update(source.read(Range(at, BLOCK)))
-    return with_members(source, pass_.finish(), forbidden, budget=budget, depth=depth)
+    read = _with_layers(pass_.finish(), partial(_layers_of, source), None, budget)
+    return with_members(source, read, forbidden, budget=budget, depth=depth)
+
+
+def _layers_of(source: OpenSpool) -> WeightsRead | None:
+    from reseen.fingerprints.passing_layers import layers_of  # as above
+
+    return layers_of(source)
 
 
 # -- archives ------------------------------------------------------------------------------------
@@ -259,7 +296,8 @@ def _decompressed(
                 pass_ = Fingerprinter(size, run(plain, look_inside(size, thorough=True)))
                 for at in range(0, size, BLOCK):
                     pass_.update(plain.read(Range(at, BLOCK)))
-            inner = with_members(plain, pass_.finish(), forbidden, budget=budget, depth=depth)
+            told = _with_layers(pass_.finish(), partial(_layers_of, plain), None, budget)
+            inner = with_members(plain, told, forbidden, budget=budget, depth=depth)
     except FileError as e:
         return replace(read, problem=str(e), no_sketch=str(e), blind=(BlindSpot(e.code, str(e)),))
     tensors = inner.digest(DigestKind.TENSORS_BLAKE3)

@@ -32,15 +32,15 @@ def read_plan(listing: Listing) -> Reader[WeightsPlan | None]:
         return None
     weights = {info.name: info for info in listing.tensors}
     stated = list(states(listing.tensors))[:MOST]
-    orders = [info for info in listing.tensors if _says_order(info)][:MOST]
-    data = yield from _small([*(state for _, state in stated), *orders])
+    ordered = orders(listing)
+    data = yield from _small([*(state for _, state in stated), *ordered])
     four: dict[str, FourBits] = {}
     second: dict[str, FourBits] = {}
     for name, state in stated:
         how = four_bits(state, data.get(state.name, b""), weights[name])
         if how is not None:
             (second if name in four else four)[name] = how
-    turned = {i.name.removesuffix(FORMAT) for i in orders if any(data.get(i.name, b"\1"))}
+    turned = {i.name.removesuffix(FORMAT) for i in ordered if any(data.get(i.name, b"\1"))}
     made = plan_weights(listing, four, turned)
     other = plan_weights(listing, {**four, **second}, turned) if second else None
     if made is None or other is None:
@@ -55,8 +55,10 @@ def _tells(plan: WeightsPlan) -> bool:
     return not plan.architecture.startswith(UNKNOWN)
 
 
-def _says_order(info: TensorInfo) -> bool:
-    return info.name.endswith(FORMAT) and 0 < info.length <= 8
+def orders(listing: Listing) -> list[TensorInfo]:
+    """What says in which order whole numbers lie."""
+    found = [i for i in listing.tensors if i.name.endswith(FORMAT) and 0 < i.length <= 8]
+    return found[:MOST]
 
 
 def _small(tensors: Sequence[TensorInfo]) -> Reader[Bytes]:

@@ -58,6 +58,14 @@ MOST_ASKED = 4
 log = logging.getLogger("reseen.gate")
 
 
+@dataclass(slots=True)
+class _AskedForParts:
+    """What was asked of one upload."""
+
+    sketches: int = 0
+    """Files that were asked for parts of merges, or had been but for their number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """May requests be sent here? Only while the canary is answered rightly."""
@@ -223,18 +231,29 @@ class GateProcess:
     def check_file(self, fingerprint: Fingerprint) -> tuple[bytes, Sequence[Result]]:
         """The answer about a file that was read, and its parts for `count`."""
         known = self.known
-        found = [*self._of_file(fingerprint)]
-        seen, inside = self.live.in_checkpoint(fingerprint, found, known.bases)
-        fingerprint, found = answers.with_base(fingerprint, seen), [*found, *inside]
-        asked = 0
-        for place, inner in fingerprint.within:
-            asked += inner.sketch is not None
-            mine = self._of_file(inner, parts=asked <= MOST_ASKED)
-            found += (replace(match, member=place[1:]) for match in mine)
+        fingerprint, found = self._judged(fingerprint, known.bases, _AskedForParts())
         found.sort(key=lambda match: -match.rung)  # stable: the strongest first, then as they lie
         made = answers.result_of_file(found, known.policy, fingerprint)
         age = self.age()
         return answers.of_file(known.heard, age < OLD, age, made, fingerprint), [made]
+
+    def _judged(
+        self, read: Fingerprint, known: Sequence[KnownBase], asked: _AskedForParts
+    ) -> tuple[Fingerprint, list[StatedMatch]]:
+        """A file with what is known of its base, where it is a checkpoint, and the same of each
+        file in it; and what they are."""
+        asked.sketches += read.sketch is not None
+        found = [*self._of_file(read, parts=asked.sketches <= MOST_ASKED)]
+        seen, inside = self.live.in_checkpoint(read, found, known)
+        read, found = answers.with_base(read, seen), [*found, *inside]
+        members = []
+        for member in read.members:
+            inner, theirs = self._judged(member.fingerprint, known, asked)
+            members.append(replace(member, fingerprint=inner))
+            for match in theirs:
+                place = member.path if match.member is None else f"{member.path}!{match.member}"
+                found.append(replace(match, member=place))
+        return replace(read, members=tuple(members)), found
 
     def _of_file(self, fingerprint: Fingerprint, *, parts: bool = True) -> tuple[StatedMatch, ...]:
         found = self.live.match_fingerprint(fingerprint)

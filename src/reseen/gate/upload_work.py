@@ -18,7 +18,6 @@ from typing import Any
 from reseen.errors import Unforeseen, bulkhead
 from reseen.files.archives import UnpackBudget
 from reseen.fingerprints.members import read_stream
-from reseen.fingerprints.passing_layers import PassingLayers
 from reseen.records import (
     BlindSpot,
     Container,
@@ -34,6 +33,8 @@ MOST_MEMBERS = 64
 """Files of an archive that are read of an upload."""
 MOST_UNPACKED = 2 << 30
 """Bytes that come out of one."""
+MOST_CHECKPOINTS = 4
+"""Checkpoints of which some layers are sketched: the upload, or those in an archive."""
 MOST_TOLD = 8 << 20
 """Bytes that a process tells of a file; a sketch takes up to 400 KB."""
 _LEFT = BlindSpot("too-large", "files in an archive of which there is more to tell than is heard")
@@ -61,17 +62,9 @@ def read_upload(blocks: Iterable[bytes], size: int, classes: Classes | None) -> 
     never read ends at its digests. `classes` None: there is none of that class."""
     forbidden = None if classes is None else partial(forbids, classes)
     every = UnpackBudget.of(size)
-    budget = replace(every, members=MOST_MEMBERS, unpacked=min(every.unpacked, MOST_UNPACKED))
-    with PassingLayers(size) as layers:
-        read = ended(classes, read_stream(layers.passing(blocks), size, forbidden, budget=budget))
-        is_other = read.sketch is not None or read.rows is not None or bool(read.members)
-        if is_other or read.problem is not None or forbids(classes, read):
-            return read
-        weights = layers.read()
-    if weights is None:
-        return read
-    read = replace(read, blind=(*read.blind, *weights.blind))
-    return replace(read, weights=weights.sketch.encode()) if weights.is_enough else read
+    unpacked = min(every.unpacked, MOST_UNPACKED)
+    budget = replace(every, members=MOST_MEMBERS, unpacked=unpacked, checkpoints=MOST_CHECKPOINTS)
+    return ended(classes, read_stream(blocks, size, forbidden, budget=budget))
 
 
 def _told(read: Fingerprint) -> dict[str, Any]:
