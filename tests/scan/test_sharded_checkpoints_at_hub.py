@@ -124,6 +124,23 @@ def test_it_costs_a_few_layers_and_each_header_once(
     assert len(headers) == SHARDS
 
 
+def test_of_other_models_nothing_is_kept_and_no_header_read_twice(
+    store: Store, files: Path
+) -> None:
+    put_base(store, files)
+    put_removal(store, files)
+    layers = [
+        made.Tensor(f"model.layers.{n}.mlp.weight", "F16", (64, 64), bytes(8192)) for n in range(96)
+    ]
+    hub = hub_of(sharded("index", made.safetensors(layers)))
+    seen = look(store, hub).seen
+    assert {one.artifact.path for one in seen} == hub.files.keys()
+    assert len(hub.ranges) == len(hub.files)
+    hub.ranges = []
+    look(store, hub)
+    assert hub.ranges == []
+
+
 def test_an_index_that_comes_after_its_files(store: Store, files: Path, baked: bytes) -> None:
     put_base(store, files)
     put_removal(store, files)

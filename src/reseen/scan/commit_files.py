@@ -179,9 +179,9 @@ async def _read_indexes(
         told, one = await shard_indexes.read_index(context, index, every)
         if not files.wanted[content_of(index)][1]:
             outcomes[content_of(index)] = told
-        if one is not None and one.parts not in found and _is_left(context, one):
-            found[one.parts] = one
-    return _with_sets(files, list(found.values())[len(files.sets) :])
+        if one is not None and (one.parts in found or _is_left(context, one)):
+            found[one.parts] = replace(found.get(one.parts, one), is_named=True)
+    return _with_sets(replace(files, sets=()), list(found.values()))
 
 
 def content_of(artifact: Artifact) -> Content:

@@ -26,7 +26,7 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import Inspection
 from reseen.observed.blind_spots import WHOLE_WEIGHTS
 from reseen.observed.parts_of_files import mark_of_parts
-from reseen.observed.readings import ReadSoFar
+from reseen.observed.readings import ReadSoFar, file_of
 from reseen.records import Artifact, BlindSpot, Problem, in_parts
 from reseen.registry.never_read import forbids
 from reseen.scan import inspect
@@ -143,7 +143,7 @@ async def read_set(
     if told.unread is LIMIT:
         return with_read(told, modules={}, near=True)  # what is read on by is kept, not its layers
     is_known = told.inspection.architecture or told.inspection.weights is not None
-    return told if is_known or one.is_named else None
+    return told if is_known or file_of(one.whole) in context.before else None
 
 
 async def _listing(context: ReadContext, part: Artifact) -> Listing | None:
