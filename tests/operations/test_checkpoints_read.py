@@ -244,7 +244,7 @@ def test_of_the_class_that_is_never_read_only_digests_count(
         assert len(kept) == (2 if where == "hub" else 0)
 
 
-def test_each_file_of_a_checkpoint_in_several_is_looked_at_for_itself(
+def test_each_file_of_a_checkpoint_in_several_is_looked_at_beside_the_whole(
     store: Store, files: Path
 ) -> None:
     tensors, _ = made.opened((files / "baked.safetensors").read_bytes())
@@ -256,8 +256,10 @@ def test_each_file_of_a_checkpoint_in_several_is_looked_at_for_itself(
     put_base(store, files)
     put_removal(store, files)
     look(store, hub)
+    whole = f"{names[0]}!model.safetensors (in 2 files)"
     assert {name: one.rung for name, one in standing(store).items()} == {
-        names[0].removesuffix(".safetensors"): Rung.COMPONENT
+        names[0].removesuffix(".safetensors"): Rung.COMPONENT,
+        whole: Rung.COMPONENT,
     }
 
 
