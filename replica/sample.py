@@ -6,8 +6,10 @@ Accounts are "account-03", people are "Sample person 07", and nobody is anybody.
 from __future__ import annotations
 
 import hashlib
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
 from replica import git, made
 from replica.world import EPOCH, Blob, Case, Removed, Repo, World, lfs, plain
@@ -26,7 +28,12 @@ def removed_adapter(number: int, seed: int = 7) -> Removed:
 def sample_world(seed: int = 7, crowd: int = 0, uploads: int = 0) -> World:
     """The world with all cases. `crowd`: also a repository with this many files, among which
     there is one removal. `uploads`: also an account with this many repositories, each of them a
-    copy."""
+    copy. Whoever asks may change theirs: it is a copy of what each process makes once."""
+    return deepcopy(_made_once(seed, crowd, uploads))
+
+
+@cache
+def _made_once(seed: int, crowd: int, uploads: int) -> World:
     world = World()
     world.removals += [removed_adapter(n, seed) for n in range(1, 13)]
     world.removals.append(_removed(13, made.torch_zip(seed * 1000 + 13), "pt"))

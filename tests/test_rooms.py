@@ -74,6 +74,12 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """All that a file of ours is made of, walked through once for all tests here."""
+    return tuple(ast.walk(tree_of(path)))
+
+
 def _modules() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 
@@ -91,7 +97,7 @@ def _room(path: Path) -> str:
 def _imports(path: Path) -> set[str]:
     found: set[str] = set()
     package = ["reseen", *path.relative_to(SOURCE).parts[:-1]]
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -133,7 +139,7 @@ def test_no_import_circles_between_modules() -> None:
     graph: dict[str, set[str]] = {}
     for name, path in names.items():
         found = set()
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reseen"):
                 assert node.module
                 for alias in node.names:
@@ -158,7 +164,7 @@ def test_no_import_circles_between_modules() -> None:
 def test_no_class_name_is_given_twice() -> None:
     found: defaultdict[str, list[str]] = defaultdict(list)
     for path in _modules():
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.ClassDef):
                 found[node.name].append(f"{path.relative_to(SOURCE)}:{node.lineno}")
     assert not {name: places for name, places in found.items() if len(places) > 1}
@@ -187,7 +193,7 @@ def test_no_test_file_has_the_name_of_another() -> None:
 def test_no_parameter_list_is_over_seven() -> None:
     long: dict[str, int] = {}
     for path in _modules():
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 a = node.args
                 given = [*a.posonlyargs, *a.args, *a.kwonlyargs]
@@ -202,7 +208,7 @@ SAYS_NOTHING = {"besides", "told", "came", "some", "whole"}
 
 def test_no_parameter_has_a_name_that_says_nothing() -> None:
     for path in _modules():
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 a = node.args
                 names = {one.arg for one in [*a.posonlyargs, *a.args, *a.kwonlyargs]}
@@ -223,12 +229,12 @@ def test_importing_the_cli_stays_light() -> None:
 FACES = {"cli", "web", "api"}
 
 
+@cache
 def _uses(path: Path) -> set[tuple[str, str]]:
     """(module, name) of everything that a file imports from a module of ours, or takes of one."""
-    tree = tree_of(path)
     found: set[tuple[str, str]] = set()
     modules: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reseen"):
             for alias in node.names:
                 found.add((node.module or "", alias.name))
@@ -236,7 +242,7 @@ def _uses(path: Path) -> set[tuple[str, str]]:
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 modules[alias.asname or alias.name] = alias.name
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.Attribute):
             parts = ast.unparse(node.value)
             found.add((modules.get(parts, parts), node.attr))
@@ -268,7 +274,7 @@ def _writers() -> frozenset[str]:
         lines = [call.lineno for call, _ in _writes(path)]
         imported = {
             alias.asname or alias.name: f"{node.module}.{alias.name}"
-            for node in ast.walk(tree)
+            for node in nodes_of(path)
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reseen")
             for alias in node.names
         }
@@ -314,7 +320,7 @@ def test_a_face_changes_things_by_operations_only(path: Path) -> None:
 )
 def test_a_face_begins_no_transaction_that_writes(path: Path) -> None:
     """Whatever it would write there, no function of `operations` would be the act."""
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert not called.endswith("store.write"), f"line {node.lineno}: call reseen.operations"
@@ -349,12 +355,14 @@ def test_what_writes_is_found() -> None:
 
 
 def test_a_face_that_calls_what_writes_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "verb.py"
-    for code in (
-        "from reseen.review import comments; comments.comment(1)",
-        "from reseen.review.comments import comment; comment(1)",
-        "from reseen.review import campaigns as them; them.keep(1)",
+    for number, code in enumerate(
+        (
+            "from reseen.review import comments; comments.comment(1)",
+            "from reseen.review.comments import comment; comment(1)",
+            "from reseen.review import campaigns as them; them.keep(1)",
+        )
     ):
+        path = tmp_path / f"{number}.py"
         path.write_text(code)
         with pytest.raises(AssertionError, match=r"call reseen\.operations"):
             test_a_face_changes_things_by_operations_only(path)
@@ -460,7 +468,7 @@ def _names(node: ast.AST) -> set[str]:
     return set()
 
 
-def _other_names(tree: ast.AST) -> dict[str, set[str]]:
+def _other_names(path: Path) -> dict[str, set[str]]:
     """What short names stand for in a file: `c = schema.claims`, `for table in (a, b)`, in pairs
     too. Of one that stands for several things, all."""
     found: defaultdict[str, set[str]] = defaultdict(set)
@@ -472,7 +480,7 @@ def _other_names(tree: ast.AST) -> dict[str, set[str]]:
         elif isinstance(target, ast.Name):
             found[target.id] |= _names(value)
 
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 stands(target, node.value)
@@ -487,19 +495,19 @@ def _other_names(tree: ast.AST) -> dict[str, set[str]]:
     return found
 
 
+@cache
 def _writes(path: Path) -> list[tuple[ast.Call, set[str]]]:
     """Each call that writes, with the tables it is handed."""
-    tree = tree_of(path)
-    others, tables = _other_names(tree), _tables(path)
+    others, tables = _other_names(path), _tables(path)
     from_store = {
         alias.asname or alias.name
-        for node in ast.walk(tree)
+        for node in nodes_of(path)
         if isinstance(node, ast.ImportFrom)
         and (node.module or "").startswith(("sqlalchemy", "reseen.store"))
         for alias in node.names
     }
     found: list[tuple[ast.Call, set[str]]] = []
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if not (isinstance(node, ast.Call) and _names(node.func) & _WRITING):
             continue
         if ast.unparse(node.func).endswith("insert_for"):
@@ -593,14 +601,16 @@ def test_what_is_written_can_be_told(path: Path) -> None:
 
 
 def test_writing_is_told_whatever_a_table_is_called(tmp_path: Path) -> None:
-    path = tmp_path / "it.py"
-    for code in (
-        "schema.claims.insert()",
-        "insert(schema.claims)",
-        "c, r = schema.claims, schema.removals; update(c).where(r.c.pk == 1)",
-        "for t in (schema.claims,): delete(t)",
-        "t: Table = schema.claims; update_many(connection, t, 'pk', (), ())",
-        "insert_for(connection)(schema.claims)",
+    for number, code in enumerate(
+        (
+            "schema.claims.insert()",
+            "insert(schema.claims)",
+            "c, r = schema.claims, schema.removals; update(c).where(r.c.pk == 1)",
+            "for t in (schema.claims,): delete(t)",
+            "t: Table = schema.claims; update_many(connection, t, 'pk', (), ())",
+            "insert_for(connection)(schema.claims)",
+        )
     ):
+        path = tmp_path / f"{number}.py"
         path.write_text(f"from sqlalchemy import *\nfrom reseen.store import schema\n{code}\n")
         assert _written(path) == {"claims"}, code

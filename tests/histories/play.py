@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from replica.world import World
 from sqlalchemy import select
+from tests.asked_once import ask_once
 from tests.compiled_once import compile_statements_once
 from tests.histories import figures
 from tests.histories import world as worlds
@@ -84,6 +85,7 @@ def differences(seed: int) -> list[str]:
     """What is wrong at the end of a seed's history, in a process of its own; the logs go nowhere.
     A crash is a difference like another."""
     compile_statements_once()
+    ask_once()
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             return [str(each) for each in play(draw(seed))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from tests.match.made import read, remove
 
@@ -18,8 +20,9 @@ NO_ENCODER = made.text_encoder_dropped(REMOVED)
 ALTERED = {"cast and renamed": CAST, "scaled and resized": RESIZED, "no encoder": NO_ENCODER}
 
 
+@cache
 def sketched(data: bytes) -> RemovedFile:
-    """A file as `registry add` has it, sketch and all."""
+    """A file as `registry add` has it, sketch and all: read once for all tests of a process."""
     fp = read(data)
     return RemovedFile(
         fp.digests,

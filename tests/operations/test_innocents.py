@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from tests.fresh_store import fresh_store
 from tests.match.made import KEYRING
 from tests.match.merges import (
     concatenated,
@@ -269,7 +270,7 @@ def test_acts_in_any_order_end_as_a_fresh_start(tmp_path: Path, place: Path, see
         fresh.append("remove like-hides")
     ends = []
     for number, acts in enumerate((shuffled, [*fresh, "scan"])):
-        with Store(f"sqlite:///{tmp_path / str(number)}.db") as store:
+        with Store(fresh_store(tmp_path / f"{number}.db")) as store:
             world = _World(store, place)
             try:
                 for act in acts:

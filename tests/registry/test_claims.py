@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from tests import removals_made
 from tests.facts import add_claim, teach
+from tests.fresh_store import fresh_store
 from tests.registry.places import sketch
 
 from reseen.errors import NotFound, SealError
@@ -128,12 +128,8 @@ class Registry:
 
 
 def new_store(folder: Path, number: int) -> Store:
-    """An empty store; only the first in a folder is made from nothing."""
-    empty, path = folder / "empty.db", folder / f"{number}.db"
-    if not empty.exists():
-        Store(f"sqlite:///{empty}").close()
-    shutil.copy(empty, path)
-    return Store(f"sqlite:///{path}")
+    """An empty store in a folder."""
+    return Store(fresh_store(folder / f"{number}.db"))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fresh_store import fresh_store
 
 from reseen.registry import imports, lookup, removals, store_rows
 from reseen.registry.draft import Defaults, Draft
@@ -69,7 +70,7 @@ def test_in_parts_or_at_once_a_list_is_the_same(
     stands: list[Counter[tuple[object, ...]]] = []
     for part in (1_000, 3):
         monkeypatch.setattr(imports, "ROWS_AT_ONCE", part)
-        with Store(f"sqlite:///{folder}/{part}.db") as store:
+        with Store(fresh_store(folder / f"{part}.db")) as store:
             accounts = []
             for name, rows in (("one", first), ("two", second)):
                 path = folder / f"{name}.csv"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fresh_store import fresh_store
 
 from reseen.records import Digest, DigestKind, Names
 from reseen.registry import claims, removals
@@ -60,10 +61,10 @@ def test_the_order_of_rows_shows_nowhere(
     tmp_path_factory: object,
     one: list[Row], two: list[Row], three: list[Row], withdrawn: str, chance: random.Random,
 ) -> None:  # fmt: skip
-    folder = tmp_path_factory.mktemp("lists")  # type: ignore[attr-defined]
+    folder: Path = tmp_path_factory.mktemp("lists")  # type: ignore[attr-defined]
     found = []
     for shuffled in (False, True):
-        with Store(f"sqlite:///{folder}/{shuffled}.db") as store:
+        with Store(fresh_store(folder / f"{shuffled}.db")) as store:
             for name, rows in (("one", one), ("two", two), ("three", three)):
                 order = list(range(len(rows)))
                 if shuffled:

@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.fresh_store import fresh_store
 from tests.review.room import Room
 
 from reseen.errors import AccessError, Conflict
@@ -137,7 +138,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(prefix="reseen-tests-")
-        self.store = Store(f"sqlite:///{Path(self.folder.name) / 'reseen.db'}")
+        self.store = Store(fresh_store(Path(self.folder.name) / "reseen.db"))
         self.room = Room(self.store)
         self.model = Model()
         self.cases: dict[str, str] = {}

@@ -14,6 +14,7 @@ from replica.sample import sample_world
 from replica.server import Replica
 from replica.world import World, lfs
 from sqlalchemy import select, update
+from tests.fresh_store import fresh_store
 from tests.scan.walking import ALL, KEYRING, QUICK, fill, walk_hub
 
 from reseen.hubs.huggingface import HuggingFace
@@ -95,7 +96,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Seen]]
         if options not in seen:
             world = sample_world()
             path = tmp_path_factory.mktemp("fresh") / "fresh.db"
-            with Replica(world) as hub, Store(f"sqlite:///{path}") as store:
+            with Replica(world) as hub, Store(fresh_store(path)) as store:
                 known = Known(store, world, hub)
                 known.add()
                 known.scan(options)
@@ -108,7 +109,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Seen]]
 @pytest.fixture
 def known(tmp_path: Path) -> Iterator[Known]:
     world = sample_world()
-    with Replica(world) as hub, Store(f"sqlite:///{tmp_path / 'known.db'}") as store:
+    with Replica(world) as hub, Store(fresh_store(tmp_path / "known.db")) as store:
         yield Known(store, world, hub)
 
 

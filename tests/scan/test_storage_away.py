@@ -10,6 +10,7 @@ from replica.faults import Fault, Kind
 from replica.sample import sample_world
 from replica.server import Replica
 from sqlalchemy import select
+from tests.fresh_store import fresh_store
 from tests.scan.walking import ALL, fill, seen_at, walk_hub
 
 from reseen.records import Confirmed, Rung, Sighting
@@ -31,7 +32,7 @@ def places(seen: dict[tuple[str, str, str, str | None, str], Rung]) -> list[tupl
 def test_what_the_listing_proves_is_told_and_the_scan_ends(tmp_path: Path) -> None:
     world = sample_world()
     told: list[Sighting] = []
-    with Store(f"sqlite:///{tmp_path / 'a.db'}") as store, Replica(world) as hub:
+    with Store(fresh_store(tmp_path / "a.db")) as store, Replica(world) as hub:
         fill(store, world)
         with hub.storage_away():
             outcome = walk_hub(store, hub.endpoint, ALL, FULL, attempts=2, found=told.append)
@@ -49,7 +50,7 @@ def test_what_the_listing_proves_is_told_and_the_scan_ends(tmp_path: Path) -> No
         assert walk_hub(store, hub.endpoint, OWED, READ).ended
         assert hub.journal.requests["list"] == 0
         found = seen_at(store)
-    with Store(f"sqlite:///{tmp_path / 'b.db'}") as other, Replica(sample_world()) as hub:
+    with Store(fresh_store(tmp_path / "b.db")) as other, Replica(sample_world()) as hub:
         fill(other, world)
         walk_hub(other, hub.endpoint, ALL, FULL)
         expected = seen_at(other)
@@ -59,7 +60,7 @@ def test_what_the_listing_proves_is_told_and_the_scan_ends(tmp_path: Path) -> No
 def test_a_declared_sighting_is_told_before_a_byte_is_read(tmp_path: Path) -> None:
     world = sample_world()
     told: list[tuple[Rung, Confirmed]] = []
-    with Store(f"sqlite:///{tmp_path / 'a.db'}") as store, Replica(world) as hub:
+    with Store(fresh_store(tmp_path / "a.db")) as store, Replica(world) as hub:
         fill(store, world)
         target = Target(repos=("account-02/backup",))
         options = Options(confirm=Confirm.FULL, follow=False)
@@ -77,7 +78,7 @@ def test_one_file_that_cannot_be_had_is_no_outage(
 ) -> None:
     monkeypatch.setattr("reseen.scan.frontier.RETRY", (0, 0, 0))
     world = sample_world()
-    with Store(f"sqlite:///{tmp_path / 'a.db'}") as store, Replica(world) as hub:
+    with Store(fresh_store(tmp_path / "a.db")) as store, Replica(world) as hub:
         fill(store, world)
         with hub.faults.during(Fault(Kind.RESET, route="cdn", containing="account-01/LORA/")):
             outcome = walk_hub(store, hub.endpoint, ALL, FULL, attempts=2)

@@ -13,6 +13,7 @@ from replica.server import Replica
 from replica.world import Case, World
 from sqlalchemy import select
 from tests import removals_made
+from tests.fresh_store import fresh_store
 from tests.scan.walking import KEYRING, fill, seen_at, walk_hub
 
 from reseen.hubs.hub import WantedRepositories
@@ -32,7 +33,7 @@ class Walked:
     """A world that was walked to its end."""
 
     def __init__(self, world: World, folder: Path, name: str) -> None:
-        self.store = Store(f"sqlite:///{folder / name}.db")
+        self.store = Store(fresh_store(folder / f"{name}.db"))
         self.ids = fill(self.store, world)
 
     def walk(self, endpoint: str, options: Options) -> Coverage:
@@ -164,7 +165,7 @@ def test_the_same_walk_sees_itself_at_the_replica(tmp_path: Path) -> None:
 
 
 def find_itself(endpoint: str, token: str | None, folder: Path) -> None:
-    with Store(f"sqlite:///{folder / 'first.db'}") as store:
+    with Store(fresh_store(folder / "first.db")) as store:
         repos = asyncio.run(some_repositories(endpoint, token))
         unread = Options(confirm=Confirm.NONE)
         walk_hub(store, endpoint, Target(repos=repos), unread, token=token)
@@ -176,7 +177,7 @@ def find_itself(endpoint: str, token: str | None, folder: Path) -> None:
         with store.read() as connection:
             sha256, size, path, repo = connection.execute(query.limit(1)).one()
     removed = RemovedFile((Digest(DigestKind.SHA256, sha256),), size=size)
-    with Store(f"sqlite:///{folder / 'second.db'}") as store:
+    with Store(fresh_store(folder / "second.db")) as store:
         with store.write() as connection:
             removals_made.insert(
                 connection,

@@ -14,6 +14,7 @@ from replica.sample import sample_world
 from replica.server import Replica
 from replica.world import lfs
 from sqlalchemy import func, select
+from tests.fresh_store import fresh_store
 from tests.scan.walking import ALL, KEYRING, QUICK, fill, seen_at, walk_hub
 
 from reseen.errors import HubError
@@ -36,7 +37,7 @@ def counts(coverage: Coverage) -> tuple[int, ...]:
 
 def undisturbed(tmp_path: Path) -> tuple[Coverage, set[tuple[str, str]]]:
     world = sample_world()
-    with Replica(world) as hub, Store(f"sqlite:///{tmp_path / 'undisturbed.db'}") as store:
+    with Replica(world) as hub, Store(fresh_store(tmp_path / "undisturbed.db")) as store:
         fill(store, world)
         outcome = walk_hub(store, hub.endpoint, options=QUIETLY)
         return outcome.coverage, {(s.repo, s.path) for s in outcome.sightings}
