@@ -84,16 +84,22 @@ def looks_begun(plan: ModulePlan, arrays: Mapping[str, object]) -> bool | None:
     if first.shape[1] != plan.rank or len(second) != plan.rank:
         return None
     first, second = _as_doubles(first[:, :_COLUMNS]), _as_doubles(second[:_COLUMNS])
-    columns, rows = _cosine(first), _cosine(second.T)
-    if columns is None or rows is None:
-        return None
     with np.errstate(all="ignore"):
-        lengths = np.linalg.norm(first, axis=0), np.linalg.norm(second, axis=1)
-        is_paired = np.median(np.abs(np.log(lengths[0] / lengths[1]))) <= _ALIKE
+        lengths = (
+            np.sqrt(np.einsum("ij,ij->j", first, first)),
+            np.sqrt(np.einsum("ij,ij->i", second, second)),
+        )
         strong = lengths[0] * lengths[1]
         falls = strong[0] >= _FALL * strong[-1] and np.all(
             strong[1:] <= _OUT_OF_ORDER * strong[:-1]
         )
+        plain = all(np.all((each > 0) & (each < np.inf)) for each in lengths)
+        if plain and not falls:
+            return False  # as most layers, and this is the cheap part
+        is_paired = np.median(np.abs(np.log(lengths[0] / lengths[1]))) <= _ALIKE
+    columns, rows = _cosine(first), _cosine(second.T)
+    if columns is None or rows is None:
+        return None
     return bool(is_paired and falls and _EXACT < max(columns, rows) <= ORTHOGONAL)
 
 
