@@ -236,7 +236,7 @@ def test_a_check_and_an_addition_of_several_files_go_on(tmp_path: Path, store: S
 def test_a_row_of_a_list_on_which_reseen_fails_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store
 ) -> None:
-    from reseen.registry import imports, rows
+    from reseen.registry import imports, row_drafter
 
     path = tmp_path / "list.csv"
     digests = [hashlib.sha256(bytes([n])).hexdigest() for n in range(3)]
@@ -247,8 +247,8 @@ def test_a_row_of_a_list_on_which_reseen_fails_is_rejected(
             raise OverflowError("Sample person 22")
         return digest_of(cell, kind)  # type: ignore[arg-type]
 
-    digest_of = rows.digest_of
-    monkeypatch.setattr(rows, "digest_of", of)
+    digest_of = row_drafter.digest_of
+    monkeypatch.setattr(row_drafter, "digest_of", of)
     account = imports.import_list(store, KEYRING, path)
     assert (account.added, len(account.rejected)) == (2, 1)
     assert account.rejected[0].row == 3
