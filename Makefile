@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test packages check lint types bench bench-detection bench-recognition bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-sweep bench-quota bench-quota-plans bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
+.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test packages check lint types bench bench-detection bench-recognition bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-sweep bench-digests bench-quota bench-quota-plans bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -102,6 +102,10 @@ bench-shared-index: $(VENV)/.dev
 # minutes, and 2 GB of disk.
 bench-sweep: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.sweep
+
+# What MD5, SHA-1 and the CRCs of stores cost beside the digests of a full reading, against SHA-256. A minute.
+bench-digests: $(VENV)/.dev
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.on_demand
 
 # One token, four walkers, one store: how much of the quota they use, and who is refused; then two of them
 # are killed. On SQLite and, where it is installed, on PostgreSQL. Ten minutes.

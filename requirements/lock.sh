@@ -12,6 +12,6 @@ pin() {
 }
 pin demo.txt --extra serve --extra postgresql --extra pdf build.in
 # All extras but the engines, which are large and have an environment of their own (`make engines`).
-pin dev.txt --extra archives --extra gguf --extra parquet --extra pdf --extra postgresql --extra serve --extra sweep \
-    --extra yaml --group ../pyproject.toml:dev build.in
+pin dev.txt --extra archives --extra crc --extra gguf --extra parquet --extra pdf --extra postgresql --extra serve \
+    --extra sweep --extra yaml --group ../pyproject.toml:dev build.in
 pin engines.txt --extra ray --extra spark --group ../pyproject.toml:engines build.in

@@ -158,7 +158,11 @@ VERBS: dict[str, tuple[tuple[str, ...], ...]] = {
     "index save": (("{out}/index", "--without-class", "--json"),),
     "index verify": (("{out}/index", "--json"),),
     "index key": (("--out", "{out}/key"),),
-    "sweep digests": (("--out", "{out}/digests.csv"),),
+    "sweep digests": (
+        ("--out", "{out}/digests.csv"),
+        *(("--kind", kind, "--out", f"{{out}}/{kind}.csv") for kind in ("md5", "sha1", "crc32c")),
+        ("--kind", "crc64nvme", "--out", "{out}/crc64nvme.csv"),
+    ),
     "registry show": tuple(
         (id, *more)
         for id in ("{listed}", "{seen}")
@@ -195,6 +199,7 @@ NO_WAY_OUT = {
     "read": "says sightings, as `sightings` does",
     "recheck": "says sightings, as `sightings` does",
     "sweep list": "keys and sizes of a store, without a registry",
+    "sweep learn": "takes words, and says them again",
     "sweep run": "its parts hold what the saved index tells of what a store holds: for an import",
     "sweep import": "says sightings, as `sightings` does",
     "fingerprint": "of a person's own file, without a registry",

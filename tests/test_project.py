@@ -107,6 +107,7 @@ EXTRA_MODULES = {
     "postgresql": ("psycopg",),
     "parquet": ("pyarrow",),
     "sweep": ("obstore",),
+    "crc": ("awscrt",),
     "ray": ("ray",),
     "spark": ("pyspark",),
     "gguf": ("gguf",),
@@ -144,6 +145,7 @@ NEEDING = {
     ("registry", "import", "list.yaml"): "yaml",
     ("report", "--out", "report.pdf"): "pdf",
     ("sweep", "list", ".", "--out", "manifest"): "sweep",
+    ("sweep", "learn", "crc32c"): "crc",
 }
 
 

@@ -432,6 +432,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "sightings": ("observed", {"match", "review", "scan"}),
     "sketch_entries": ("observed", set()),
     "sketches": ("observed", {"match", "review"}),
+    "stated_digests": ("observed", {"match", "registry"}),
     "users": ("review", {"operations"}),
     "walks": ("observed", {"scan"}),
     "watermarks": ("scan", set()),

@@ -6,6 +6,7 @@ ones of the design (removal, artifact, digest, match, sighting), and nothing els
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -35,7 +36,8 @@ class Rung(IntEnum):
     POINTER = 40
     """The git oid of the LFS pointer equals the one computed from (sha256, size)."""
     DECLARED = 50
-    """The hub states the digest; the uploader could have lied."""
+    """The hub states the digest; the uploader could have lied. Also an MD5 or SHA-1, whoever
+    computed it: two files can be made that share one."""
     TENSORS = 60
     """The data section, or the multiset of tensors, of bytes that we read."""
     BYTES = 70
@@ -82,6 +84,14 @@ class DigestKind(IntEnum):
     """First 10 hex of SHA-256; a hint."""
     AUTOV3 = 10
     """First 12 hex of the data section's SHA-256, as files declare it of themselves; a hint."""
+    MD5 = 11
+    """Whole file, as stores of objects state it: two files can be made that share it."""
+    SHA1 = 12
+    """Whole file; the same of it."""
+    CRC32C = 13
+    """Whole file; 4 bytes, with the file's size a hint."""
+    CRC64_NVME = 14
+    """Whole file; 8 bytes, with the file's size a hint."""
 
     @property
     def label(self) -> str:
@@ -95,7 +105,7 @@ class DigestKind(IntEnum):
     @property
     def is_short(self) -> bool:
         """Too short to prove anything: matches stay on the hint rung."""
-        return self.length < 20
+        return self.length < 16
 
     @classmethod
     def of(cls, label: str) -> DigestKind:
@@ -114,6 +124,10 @@ _DIGEST_LABELS = {
     DigestKind.AUTOV1: "autov1",
     DigestKind.AUTOV2: "autov2",
     DigestKind.AUTOV3: "autov3",
+    DigestKind.MD5: "md5",
+    DigestKind.SHA1: "sha1",
+    DigestKind.CRC32C: "crc32c",
+    DigestKind.CRC64_NVME: "crc64-nvme",
 }
 _DIGEST_KINDS = {label: kind for kind, label in _DIGEST_LABELS.items()}
 _DIGEST_LENGTHS = {
@@ -127,6 +141,10 @@ _DIGEST_LENGTHS = {
     DigestKind.AUTOV1: 4,
     DigestKind.AUTOV2: 5,
     DigestKind.AUTOV3: 6,
+    DigestKind.MD5: 16,
+    DigestKind.SHA1: 20,
+    DigestKind.CRC32C: 4,
+    DigestKind.CRC64_NVME: 8,
 }
 
 
@@ -654,20 +672,30 @@ class Artifact:
     member: bool = False
     """It is a file in an archive: `path` is that of both (`member_path`), and the hub states
     nothing of it. `git_oid` is a mark of the archive's content, and no name that git knows."""
+    others: tuple[Digest, ...] = ()
+    """Digests of other kinds that a store of objects states (MD5, SHA-1, CRCs), ordered by kind."""
 
     @property
     def declared(self) -> tuple[Digest, ...]:
         """The digests of the file that the hub states. Git's name for an LFS pointer is none: it
         names other bytes."""
         found = [(DigestKind.SHA256, self.sha256), (DigestKind.XET, self.xet)]
-        if not (self.lfs or self.masked or self.member):
+        of_git = self.git_oid is not None and len(self.git_oid) == DigestKind.GIT_BLOB.length
+        if of_git and not (self.lfs or self.masked or self.member):
             found.append((DigestKind.GIT_BLOB, self.git_oid))
-        return tuple(Digest(kind, value) for kind, value in found if value is not None)
+        own = tuple(Digest(kind, value) for kind, value in found if value is not None)
+        return own + self.others
 
     @property
     def content(self) -> bytes | None:
         """What the hub calls these bytes, the same wherever it keeps them; None: nothing."""
-        return self.git_oid or self.sha256 or self.xet
+        return self.git_oid or self.sha256 or self.xet or self._by_others
+
+    @property
+    def _by_others(self) -> bytes | None:
+        """A mark of what else is stated: of 16 bytes, so that nobody takes it for git's name."""
+        told = "\n".join(map(str, self.others)).encode()
+        return hashlib.blake2b(told, digest_size=16).digest() if self.others else None
 
 
 FOLDER = "folder"

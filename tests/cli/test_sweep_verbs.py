@@ -177,6 +177,30 @@ def test_what_cannot_be_done_ends_with_2_and_a_sentence(home: Path) -> None:
     assert (code, "no saved index" in said) == (2, True)
 
 
+def test_other_digests_are_chosen_learned_and_written(home: Path) -> None:
+    assert reseen("sweep", "learn") == (0, "none\n")
+    assert reseen("sweep", "learn", "md5", "crc64nvme") == (0, "md5 crc64nvme\n")
+    assert reseen("sweep", "learn") == (0, "md5 crc64nvme\n")
+    data = updates.OTHER
+    (home / "other.safetensors").write_bytes(data)
+    assert reseen("registry", "add", home / "other.safetensors")[0] == 0
+    for kind, head, row in (
+        ("md5", "md5,removal", hashlib.md5(data).hexdigest() + ",rm-"),
+        ("crc64nvme", "crc64nvme,size,removal", f",{len(data)},rm-"),
+        ("sha1", "sha1,removal", None),
+    ):
+        out = home / f"{kind}.csv"
+        code, said = reseen("sweep", "digests", "--kind", kind, "--out", out)
+        assert code == 0, said
+        first, *rows = out.read_text().splitlines()
+        assert first == head
+        assert len(rows) == (row is not None)
+        assert row is None or row in rows[0]
+    assert reseen("sweep", "learn", "--none") == (0, "none\n")
+    assert reseen("sweep", "learn", "--none", "md5")[0] == 2
+    assert reseen("sweep", "learn", "sha512")[0] == 2
+
+
 def test_the_registrys_digests_are_written_and_recorded(home: Path) -> None:
     code, said = reseen("sweep", "digests", "--out", home / "digests.csv")
     assert code == 0, said

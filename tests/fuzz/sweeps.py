@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,12 +18,13 @@ from tests.fuzz import chance
 from tests.fuzz.chance import JSON_WORDS, digits, folder, json_value, mutated, sum_of, word
 from tests.fuzz.play import Broken, FuzzedReader
 
+from reseen.hubs.object_listing import md5_of_etag
 from reseen.hubs.object_store import artifact_at
 from reseen.observed.artifacts import Inspection
 from reseen.records import Container, Digest, DigestKind, Evidence, Match, Rung
 from reseen.scan.inspect import ArtifactResult
 from reseen.scan.sweep import carried, manifest, parts
-from reseen.scan.sweep.columns import RowStatus, batch_of, row_of, rows_of
+from reseen.scan.sweep.columns import CHECKSUMS, RowStatus, batch_of, row_of, rows_of
 from reseen.scan.sweep.parts import Sweep
 
 _KEY = bytes(range(32))
@@ -37,11 +39,29 @@ def _cell(rng: Random, name: str) -> object:
         return rng.choice((f"a/b/{rng.randrange(1000)}", word(rng), "", "x" * 5000, "../x", None))
     if name == "size":
         return rng.choice((0, 4096, 2**62, -1, None))
-    return rng.choice((digits(rng, 64), digits(rng, 64).upper(), digits(rng, 10), word(rng), None))
+    length = 2 * CHECKSUMS[name].length if name in CHECKSUMS else 64
+    plain = digits(rng, length)
+    in_base64 = b64encode(rng.randbytes(length // 2)).decode()
+    return rng.choice(
+        (
+            plain,
+            plain.upper(),
+            in_base64,
+            f"{in_base64}-3",
+            f'"{plain}"',
+            digits(rng, 10),
+            word(rng),
+            None,
+        )
+    )
 
 
 def _table(rng: Random) -> list[tuple[str, list[object]]]:
-    names = ["key", "size", *rng.choice(((), ("sha256",), ("sha256", "xet"), ("name",)))]
+    names = [
+        "key",
+        "size",
+        *rng.choice(((), ("sha256",), ("sha256", "xet"), ("md5", "crc32c"), ("name",))),
+    ]
     if chance.chance(rng, 8):
         names.append(rng.choice(names))
     rows = rng.choice((0, 1, 3, 40))
@@ -92,6 +112,10 @@ def read_manifest(given: bytes) -> object:
     rows = []
     for batch in manifest.batches(path, 5, 0, seen.rows):
         rows += rows_of(batch)
+        told = batch.column("md5").to_pylist() if "md5" in batch.schema.names else []
+        etags = [md5_of_etag(each) for each in told if each is None or isinstance(each, str)]
+        if any(each is not None and len(each) != 16 for each in etags):
+            raise Broken("an MD5 of another length")
     if len(rows) != seen.rows:
         raise Broken("a row of the manifest is left out")
     for row in rows:

@@ -257,7 +257,8 @@ def _copy(old: Room, new: Room, some: set[Place]) -> None:
                 to.execute(schema.repositories.insert(), [dict(row) | {"hub": hub}])
         to.execute(schema.artifacts.insert(), mine)
         for table in (schema.readings, schema.read_digests, schema.read_sketches,
-                      schema.read_entries, schema.embedded_digests):  # fmt: skip
+                      schema.read_entries, schema.embedded_digests,
+                      schema.stated_digests):  # fmt: skip
             copied = [
                 dict(row)
                 for row in source.execute(select(table)).mappings().all()

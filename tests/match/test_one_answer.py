@@ -247,7 +247,8 @@ def test_sizes_are_asked_for_digests_of_the_file_only() -> None:
     for kind, rule in LADDER.items():
         if rule.scope is DigestScope.PART:
             assert size_allows(kind, 5, 5)
-            assert size_allows(kind, None, 6)
+            assert size_allows(kind, None, 6) == (not rule.with_size)
+            assert size_allows(kind, 5, None) == (not rule.with_size)
             assert size_allows(kind, 5, 6) == (kind is DigestKind.AUTOV3)
 
 

@@ -86,13 +86,15 @@ def test_a_reporters_list_becomes_removals(store: Store, keyring: Keyring, take:
 def test_every_field_finds_its_place(store: Store, keyring: Keyring, take: Import) -> None:
     header = (
         "title;site;model id;version id;file name;trigger words;sha256;blake3;xet;git blob;"
-        "data sha256;tensors blake3;autov1;autov2;autov3;crc32;size;removal date;reason;list"
+        "data sha256;tensors blake3;autov1;autov2;autov3;crc32;md5;sha1;crc32c;crc64nvme;"
+        "size;removal date;reason;list"
     )
     sha, data = digest(1), digest(6)
     row = (
         f"Sample person 07;civitai;11;22;a.safetensors|b.pt;word one, two;{sha};{digest(2)};"
         f"{digest(3)};{digest(4)[:40]};{data};{digest(7)};{digest(8)[:8]};{sha[:10]};{data[:12]};"
-        f"{digest(9)[:8]};123456;2025-05-23;likeness;may 2025"
+        f"{digest(9)[:8]};{digest(10)[:32]};{digest(11)[:40]};{digest(12)[:8]};{digest(13)[:16]};"
+        "123456;2025-05-23;likeness;may 2025"
     )
     account = take(f"{header}\n{row}\n")
     assert (account.added, account.unknown_columns, account.notes) == (1, (), ())

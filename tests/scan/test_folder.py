@@ -111,10 +111,10 @@ def test_one_bad_file_does_not_stop_the_rest(
     gone = tree / "notes.txt"
     real = pool.read_local
 
-    def fails_for_one(path: Path, *rest: object) -> object:
+    def fails_for_one(path: Path, *rest: object, **more: object) -> object:
         if path == gone:
             gone.unlink()
-        return real(path, *rest)  # type: ignore[arg-type]
+        return real(path, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pool, "read_local", fails_for_one)
     outcome = scan(store, tree)

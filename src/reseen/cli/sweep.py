@@ -39,6 +39,9 @@ _SHARD = re.compile(r"([0-9]{1,7})/([0-9]{1,7})")
 _HUB_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _MOST_BAD = 20
 _DIR = click.Path(path_type=Path)
+_ASKED = {"md5": "md5", "sha1": "sha1", "crc32c": "crc32c", "crc64nvme": "crc64-nvme"}
+"""As manifests and SQL call them: the kinds of digests that are computed only where they are asked
+for."""
 _STATUS = {
     "match": "with a removal",
     "clear": "without",
@@ -59,9 +62,9 @@ def sweep() -> None:
 def list_store(store: str, out: Path) -> None:
     """Write a manifest of what lies in a store.
 
-    URL is s3://, gs://, az:// or file://, or a folder. The manifest has no checksums, which no
-    store states as the files' own: take it from the hub's database where that has them. What no row
-    can be made of is counted and ends it with 3.
+    URL is s3://, gs://, az:// or file://, or a folder. Of checksums it has the MD5s that the store
+    states (an ETag of one piece): take the manifest from the hub's database where that has better
+    ones. What no row can be made of is counted and ends it with 3.
     """
     from reseen.scan.sweep.listing import write_listing
 
@@ -75,8 +78,15 @@ def list_store(store: str, out: Path) -> None:
 
 @sweep.command("digests")
 @click.option("--out", type=_DIR, required=True, help="The CSV to write; yours alone (0600).")
+@click.option(
+    "--kind",
+    type=click.Choice(["sha256", *_ASKED]),
+    default="sha256",
+    show_default=True,
+    help="Which digests: those that the hub has. A CRC comes with the file's size.",
+)
 @db_option
-def write_digests(out: Path, db: str | None) -> None:
+def write_digests(out: Path, kind: str, db: str | None) -> None:
     """Write the registry's SHA-256s as a table, for a join.
 
     It is joined with those that a hub's own database has. Two columns, sha256 and removal, and no
@@ -84,13 +94,41 @@ def write_digests(out: Path, db: str | None) -> None:
     as an export of digests.
     """
     from reseen.operations import exports
+    from reseen.records import DigestKind
 
     with open_store(settings_for(db)) as store:
-        made = exports.digests(store, out)
+        made = exports.digests(store, out, DigestKind.of(_ASKED.get(kind, kind)))
     note(f"{count(made.digests, 'digest')} of {count(made.removals, 'removal')}: {out}")
     if made.class_left_out:
         note(f"  {made.class_left_out:,} more are of the class that is never read: not in it")
     note("This was recorded as an export of digests.")
+
+
+@sweep.command("learn")
+@click.argument("kinds", nargs=-1, type=click.Choice(list(_ASKED)))
+@click.option("--none", "nothing", is_flag=True, help="No more of them.")
+@db_option
+def learn_digests(kinds: tuple[str, ...], nothing: bool, db: str | None) -> None:
+    """Choose which digests full readings compute beside the usual ones.
+
+    For a hub whose storage states only these of its files (MD5, SHA-1, CRC32C, CRC64-NVME): they
+    are learned of a removal when its file is read in full from now on, in a scan, in a folder, or
+    by `reseen registry add`. With no KINDS it says which are chosen. At the gate none is computed.
+    """
+    from reseen.operations import sweeps
+    from reseen.records import DigestKind
+    from reseen.registry import digests_asked
+
+    if kinds and nothing:
+        raise InputError("kinds and --none exclude each other", remedy="Give one of them.")
+    with open_store(settings_for(db)) as store:
+        if kinds or nothing:
+            sweeps.ask(store, {DigestKind.of(_ASKED[kind]) for kind in kinds})
+        with store.read() as connection:
+            chosen = digests_asked.said(connection)
+    say(
+        " ".join(name for name, label in _ASKED.items() if DigestKind.of(label) in chosen) or "none"
+    )
 
 
 def _work(jobs: int | None, reads: int, part_rows: int, shard: str) -> SweepWork:
@@ -187,9 +225,9 @@ def run_shard(
 ) -> None:
     """Look through the objects that MANIFEST names, or a share of them.
 
-    MANIFEST is Parquet or CSV with the columns key and size and, where known, sha256 and xet. It
-    needs no database. Stop it at any moment: the same command goes on where it was, and parts that
-    other machines did are not done again.
+    MANIFEST is Parquet or CSV with the columns key and size and, where known, sha256, xet, md5,
+    sha1, crc32c and crc64nvme. It needs no database. Stop it at any moment: the same command goes
+    on where it was, and parts that other machines did are not done again.
     """
     from reseen.scan.sweep.examiner import Depth
     from reseen.scan.sweep.run import SweepAsked, run

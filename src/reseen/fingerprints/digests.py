@@ -6,14 +6,15 @@ whose header is refused here keeps the digest of its data section, so that no tr
 that other readers forgive hides the weights.
 
 Formats: AutoV1 to AutoV3 as stable-diffusion-webui and Civitai compute them; the git blob as git
-does, up to 10 MB; the tensors digest in `fingerprints.tensors`. Xet's root is never computed.
+does, up to 10 MB; the tensors digest in `fingerprints.tensors`. Xet's root is never computed; MD5,
+SHA-1 and CRCs of stores are where they are asked for (`fingerprints.on_demand`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from reseen.files.identify import HEAD_LENGTH, header_length, identify
 from reseen.files.source import ByteSource, LocalFile, Range, Reader
 from reseen.files.tensors import Listing
 from reseen.fingerprints.embedded import embedded
+from reseen.fingerprints.on_demand import NONE, OnDemandDigests
 from reseen.records import BlindSpot, Container, Digest, DigestKind, Fingerprint
 from reseen.updates.peft import PeftConfig
 
@@ -133,7 +135,8 @@ class Fingerprinter:
     `size`: bytes that will come. `inside`: what `look_inside` found, where the file could be read
     out of order before; without it the tensors of a safetensors file are found as they stream by,
     and those of a torch file, whose directory stands at its end, are not. `config`: the
-    adapter_config.json that stands beside it. `shared`: of the archive that it stands in.
+    adapter_config.json that stands beside it. `shared`: of the archive that it stands in. `also`:
+    kinds that are computed on demand.
     """
 
     def __init__(
@@ -143,6 +146,7 @@ class Fingerprinter:
         config: PeftConfig | None = None,
         *,
         shared: UnpackBudget | None = None,
+        also: Collection[DigestKind] = NONE,
     ) -> None:
         self._size = size
         self._config = config
@@ -169,6 +173,7 @@ class Fingerprinter:
         )
         self._autov1 = hashlib.sha256()
         self._data_sha256 = hashlib.sha256()
+        self._also = OnDemandDigests(also)
         self._contents: Contents | None = None
         self._second = ThreadPoolExecutor(1) if size > _ALONE else None
 
@@ -194,6 +199,7 @@ class Fingerprinter:
             DigestKind.BLAKE3: self._blake3.digest(),
             DigestKind.CRC32: self._crc32.to_bytes(4, "big"),
             DigestKind.AUTOV2: self._sha256.digest()[:5],
+            **self._also.values(),
         }
         if self._git is not None:
             values[DigestKind.GIT_BLOB] = self._git.digest()
@@ -281,6 +287,9 @@ class Fingerprinter:
             self._autov1.update(view[begin:end])
 
     def _hash_inside(self, view: memoryview) -> None:
+        """The tensors; and, since this is less work than the other half, what was asked for."""
+        if self._also:
+            self._also.update(view)
         if self._contents is not None:
             self._contents.feed(view, self._at)
 
@@ -329,10 +338,12 @@ class Fingerprinter:
 class WholeFile:
     """The digests of a whole file in one pass, and nothing of what is in it: `update`, `finish`."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, also: Collection[DigestKind] = NONE) -> None:
+        """`also`: kinds that are computed on demand."""
         self._size = size
         self._at = 0
         self._head = b""
+        self._also = OnDemandDigests(also)
         self._sha256, self._blake3, self._crc32 = hashlib.sha256(), blake3(), 0
         self._git = (
             hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False) if size <= GIT_LIMIT else None
@@ -347,6 +358,7 @@ class WholeFile:
         self._crc32 = zlib.crc32(chunk, self._crc32)
         if self._git is not None:
             self._git.update(chunk)
+        self._also.update(chunk)
         self._at += len(chunk)
 
     def finish(self) -> Fingerprint:
@@ -359,6 +371,7 @@ class WholeFile:
             DigestKind.BLAKE3: self._blake3.digest(),
             DigestKind.CRC32: self._crc32.to_bytes(4, "big"),
             DigestKind.AUTOV2: sha256[:5],
+            **self._also.values(),
         }
         if self._git is not None:
             values[DigestKind.GIT_BLOB] = self._git.digest()
@@ -370,9 +383,14 @@ class WholeFile:
         )
 
 
-def whole_digests(source: ByteSource, progress: Callable[[int], None] | None = None) -> Fingerprint:
-    """The digests of an open file as a whole: its tensors are not looked for. Raises FileError."""
-    pass_ = WholeFile(source.size)
+def whole_digests(
+    source: ByteSource,
+    progress: Callable[[int], None] | None = None,
+    also: Collection[DigestKind] = NONE,
+) -> Fingerprint:
+    """The digests of an open file as a whole: its tensors are not looked for. `also`: kinds that
+    are computed on demand. Raises FileError."""
+    pass_ = WholeFile(source.size, also)
     for at in range(0, source.size, BLOCK):
         chunk = source.read(Range(at, min(BLOCK, source.size - at)))
         if not chunk:
@@ -383,7 +401,11 @@ def whole_digests(source: ByteSource, progress: Callable[[int], None] | None = N
     return pass_.finish()
 
 
-def digests_alone(path: Path, progress: Callable[[int], None] | None = None) -> Fingerprint:
+def digests_alone(
+    path: Path,
+    progress: Callable[[int], None] | None = None,
+    also: Collection[DigestKind] = NONE,
+) -> Fingerprint:
     """The same of a local file. Raises FileError."""
     with bulkhead(), LocalFile(path) as source, system_limits.limits(source.size):
-        return whole_digests(source, progress)
+        return whole_digests(source, progress, also)

@@ -46,6 +46,7 @@ _SHA256_OF_NOTHING = bytes.fromhex(
 _BLAKE3_OF_NOTHING = bytes.fromhex(
     "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
 )
+_MD5_OF_NOTHING = bytes.fromhex("d41d8cd98f00b204e9800998ecf8427e")
 _SHA1_OF_NOTHING = bytes.fromhex("da39a3ee5e6b4b0d3255bfef95601890afd80709")
 _GIT_BLOB_OF_NOTHING = bytes.fromhex("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
 
@@ -53,6 +54,8 @@ _OF_NOTHING = {
     DigestKind.SHA256: (_SHA256_OF_NOTHING,),
     DigestKind.BLAKE3: (_BLAKE3_OF_NOTHING,),
     DigestKind.GIT_BLOB: (_GIT_BLOB_OF_NOTHING, _SHA1_OF_NOTHING),
+    DigestKind.SHA1: (_SHA1_OF_NOTHING, _GIT_BLOB_OF_NOTHING),
+    DigestKind.MD5: (_MD5_OF_NOTHING,),
     DigestKind.DATA_SHA256: (_SHA256_OF_NOTHING,),
     DigestKind.TENSORS_BLAKE3: (_BLAKE3_OF_NOTHING,),
     # A file of up to 1 MiB has nothing at 0x100000, where this one looks.
@@ -106,6 +109,12 @@ def _of_errors() -> dict[DigestKind, frozenset[bytes]]:
         DigestKind.AUTOV2: frozenset(value[:5] for value in sha256),
         DigestKind.BLAKE3: frozenset(blake3(body).digest() for body in bodies),
         DigestKind.GIT_BLOB: frozenset(map(blob_sha1, bodies)),
+        DigestKind.SHA1: frozenset(
+            hashlib.sha1(body, usedforsecurity=False).digest() for body in bodies
+        ),
+        DigestKind.MD5: frozenset(
+            hashlib.md5(body, usedforsecurity=False).digest() for body in bodies
+        ),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -13,23 +13,27 @@ from reseen.files.source import LocalFile, Range, run
 from reseen.fingerprints.config import config_beside
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, look_inside
 from reseen.fingerprints.members import with_parts
-from reseen.records import Container, Fingerprint
+from reseen.fingerprints.on_demand import NONE
+from reseen.records import Container, DigestKind, Fingerprint
 
 
 def fingerprint(
     path: Path,
     progress: Callable[[int], None] | None = None,
     forbidden: Callable[[Fingerprint], bool] | None = None,
+    *,
+    also: Collection[DigestKind] = NONE,
 ) -> Fingerprint:
     """Fingerprint a local file: its header out of order, then one pass over its bytes; then what is
     in it, where it is an archive, or in its shards, where it is their index.
 
     `progress` is called with the number of bytes of each step. `forbidden`: told the digests of a
-    file in an archive, whether nothing more of it may be read. Raises FileError if the file cannot
-    be opened or read, or changes meanwhile.
+    file in an archive, whether nothing more of it may be read. `also`: kinds of digests of the file
+    itself that are computed on demand. Raises FileError if the file cannot be opened or read, or
+    changes meanwhile.
     """
     with bulkhead(), LocalFile(path) as source:
-        read = _of_local(path, source, progress)
+        read = _of_local(path, source, progress, also)
         if path.name.endswith(shards.ENDING) and read.container is Container.UNKNOWN:
             return _with_shards(path, read, forbidden)
         return with_parts(path, source, read, forbidden)
@@ -43,10 +47,15 @@ def _with_shards(
     return with_shards(path, read, forbidden)
 
 
-def _of_local(path: Path, source: LocalFile, progress: Callable[[int], None] | None) -> Fingerprint:
+def _of_local(
+    path: Path,
+    source: LocalFile,
+    progress: Callable[[int], None] | None,
+    also: Collection[DigestKind],
+) -> Fingerprint:
     with _limits(source):
         inside = run(source, look_inside(source.size, thorough=True))
-        pass_ = Fingerprinter(source.size, inside, config_beside(path))
+        pass_ = Fingerprinter(source.size, inside, config_beside(path), also=also)
         at = 0
         while at < source.size:
             chunk = source.read(Range(at, min(BLOCK, source.size - at)))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.kinds import ON_DEMAND
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.fingerprints.probes import PROBES
 from reseen.fingerprints.sketch import NUMBERS, SIDE, Module, Sketch, assemble
@@ -83,6 +84,8 @@ class Canary:
 
     def _finds_its_own(self, live: LiveIndex) -> bool:
         for kind, value, removal in live.sample():
+            if kind in ON_DEMAND:
+                continue  # nobody can ask the gate by these
             if kind != POINTER and why_bogus(Digest(DigestKind(kind), value)) is not None:
                 continue
             said = (

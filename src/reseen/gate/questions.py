@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reseen.fingerprints.kinds import ON_DEMAND
 from reseen.match.stated import StatedFile
 from reseen.records import DigestKind
 
@@ -20,8 +21,11 @@ MOST_BYTES = 8 << 20
 """Bytes of a body."""
 LARGEST = 2**63 - 1
 
-KINDS: Mapping[str, DigestKind] = {kind.label.replace("-", "_"): kind for kind in DigestKind}
-"""The names of digests in JSON, as everywhere else."""
+KINDS: Mapping[str, DigestKind] = {
+    kind.label.replace("-", "_"): kind for kind in DigestKind if kind not in ON_DEMAND
+}
+"""The names of digests in JSON, as everywhere else. Of those that are computed only where they are
+asked for the gate knows none: whoever asks it states what proves more."""
 NO_JSON = "the body is not JSON"
 _FIELDS = {name: (kind, kind.length * 2) for name, kind in KINDS.items()}
 _POINTER = 40  # hex digits of a git oid

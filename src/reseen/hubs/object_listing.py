@@ -8,6 +8,7 @@ not found.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore as AnyStore
 
 KeySize = tuple[str, int]
+_MD5 = re.compile(r'(?:W/)?"?([0-9a-f]{32})"?', re.IGNORECASE)
+
+
+def md5_of_etag(etag: str | None) -> bytes | None:
+    """The MD5 that an ETag is: of an object that was put in one piece, at S3 and its like, and at
+    GCS. One of several parts ends in their number ("-3"), and is no digest of a file. Where the
+    store encrypts with keys of its own an ETag looks the same and is none: it equals nothing."""
+    found = _MD5.fullmatch(etag or "")
+    return None if found is None else bytes.fromhex(found[1])
 
 
 def bad_key(error: Exception) -> str | None:

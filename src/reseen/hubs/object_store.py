@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reseen.errors import HubBusy, HubError, HubGarbage, HubMissing
 from reseen.files.source import Range
@@ -30,11 +30,20 @@ from reseen.hubs.hub import (
     WantedRepositories,
 )
 from reseen.hubs.object_address import open_store
-from reseen.hubs.object_listing import bad_key, before, behind
-from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
+from reseen.hubs.object_listing import bad_key, before, behind, md5_of_etag
+from reseen.records import Artifact, Digest, DigestKind, Problem, Repository, RepoType
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 T = TypeVar("T")
 
+STATED_BY_STORES = (
+    DigestKind.MD5,
+    DigestKind.SHA1,
+    DigestKind.CRC32C,
+    DigestKind.CRC64_NVME,
+)
 HUB = "storage"
 """What artifacts say of where they stand, until it is said whose storage it is."""
 _CHUNK = 8 << 20
@@ -50,15 +59,25 @@ _ABILITIES = Abilities(
     history=False,
     ranges=True,
     sizes=True,
-    digests=frozenset({DigestKind.SHA256, DigestKind.XET}),
+    digests=frozenset({DigestKind.SHA256, DigestKind.XET, *STATED_BY_STORES}),
 )
 
 
 def artifact_at(
-    key: str, size: int | None, sha256: bytes | None = None, xet: bytes | None = None
+    key: str,
+    size: int | None,
+    sha256: bytes | None = None,
+    xet: bytes | None = None,
+    others: tuple[Digest, ...] = (),
 ) -> Artifact:
-    """An object of a store, and what is stated of it elsewhere."""
-    return Artifact(HUB, RepoType.MODEL, "", "", None, key, size, sha256, xet)
+    """An object of a store, and what is stated of it, by the store or elsewhere."""
+    return Artifact(HUB, RepoType.MODEL, "", "", None, key, size, sha256, xet, others=others)
+
+
+def _listed(about: ObjectMeta) -> Artifact:
+    md5 = md5_of_etag(about["e_tag"])
+    others = () if md5 is None else (Digest(DigestKind.MD5, md5),)
+    return artifact_at(str(about["path"]), int(about["size"]), others=others)
 
 
 class ObjectStore:
@@ -106,8 +125,8 @@ class ObjectStore:
     async def list_files(
         self, type: RepoType, repo: str, revision: str, ref: str | None
     ) -> AsyncIterator[FilesPage]:
-        """Every object, a hundred at a time; nothing is held. It states no digest: what a store
-        calls `ETag` is none of a file's. A problem for what is left out: things in a folder that
+        """Every object, a hundred at a time; nothing is held. Of digests a listing states an MD5
+        at most, where the `ETag` is one. A problem for what is left out: things in a folder that
         are no files, and keys that are no paths to the client, with those before each in the
         same folder and on the same page (of a thousand at S3)."""
         if self._folder is not None:
@@ -122,9 +141,7 @@ class ObjectStore:
                 pages = self._store.list(offset=last or None, chunk_size=_PAGE)
                 while page := await self._run(next, pages, None):
                     self._usage.requests += 1
-                    yield FilesPage(
-                        tuple(artifact_at(str(o["path"]), int(o["size"])) for o in page)
-                    )
+                    yield FilesPage(tuple(map(_listed, page)))
                     last = str(page[-1]["path"])
                 return
             except Exception as e:  # noqa: BLE001 (each store has errors of its own)

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
-from reseen.fingerprints.kinds import LADDER, LONG_OF, bits, contradicted, size_allows
+from reseen.fingerprints.kinds import (
+    LADDER,
+    LONG_OF,
+    WEAK,
+    WITH_SIZE,
+    bits,
+    contradicted,
+    size_allows,
+)
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence
 from reseen.match.claim_entries import LENGTHS, POINTER
@@ -58,14 +66,18 @@ class DigestIndex(ClaimsIndex):
         by_blob = find(_GIT_BLOB, oid) if oid and not artifact.lfs else NOTHING
         # Where the hub shows the SHA-256 the pointer's oid says nothing that it does not.
         by_pointer = find(POINTER, oid) if oid and not sha256 else NOTHING
-        if not (by_sha256 or by_xet or by_blob or by_pointer):
+        weak = [(d.kind, d.value, find(d.kind, d.value)) for d in artifact.others if d.kind in WEAK]
+        by_weak = any(numbers for *_, numbers in weak)
+        if not (by_sha256 or by_xet or by_blob or by_pointer or by_weak):
             return ()
         found: list[Proof] = []
-        bad = self._contradicted(artifact) if by_xet or by_blob else frozenset[int]()
+        unsure = by_xet or by_blob or by_weak
+        bad = self._contradicted(artifact) if unsure else frozenset[int]()
         for kind, value, numbers in (
             (DigestKind.SHA256, sha256, by_sha256),
             (DigestKind.XET, xet, by_xet),
             (DigestKind.GIT_BLOB, oid, by_blob),
+            *weak,
         ):
             if value and numbers and why_bogus(Digest(kind, value)) is None:
                 say = evidence.pointed if artifact.on_pointer else evidence.declared
@@ -75,6 +87,25 @@ class DigestIndex(ClaimsIndex):
             said = evidence.pointer(oid)
             found.extend((number, said) for number in by_pointer)
         return self._gathered(found)
+
+    def leads_with_size(self, artifact: Artifact) -> list[tuple[str, Evidence]]:
+        """(removal, why): what a CRC that a store states says of a file of that size, where no long
+        digest of the same claim does."""
+        crcs = [digest for digest in artifact.others if digest.kind in WITH_SIZE]
+        told = [(d, n) for d in crcs for n in self.find(d.kind, d.value)]
+        if not told:
+            return []
+        bad = self._contradicted(artifact)
+        long = (d for d in artifact.declared if not d.kind.is_short)
+        known = {number for d in long for number in self.find(d.kind, d.value)}
+        return [
+            (self.removal(number), evidence.short(digest.kind, digest.value))
+            for digest, number in told
+            if number not in known
+            and number not in bad
+            and why_bogus(digest) is None
+            and size_allows(digest.kind, self.size(number), artifact.size)
+        ]
 
     def doubts(self, artifact: Artifact) -> bool:
         """Does the hub state one digest of a claim, and not another?"""

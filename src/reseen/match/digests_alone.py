@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
-from reseen.fingerprints.kinds import PROVE, WHOLE
+from reseen.fingerprints.kinds import COMPARED, OF_BYTES
 from reseen.observed import of_class, several_files
 from reseen.observed.of_class import ClassToldBy
 from reseen.records import RemovalClass
@@ -24,8 +24,8 @@ from reseen.store.held_by_class import held_by_class, is_said
 
 _TABLES = (schema.digests, schema.claims, schema.removals)
 _CLASS = int(RemovalClass.CHILD_ABUSE)
-_WHOLE = tuple(int(kind) for kind in WHOLE)
-_PROVE = tuple(int(kind) for kind in PROVE)
+_WHOLE = tuple(int(kind) for kind in OF_BYTES)
+_COMPARED = tuple(int(kind) for kind in COMPARED)
 
 
 def such_artifacts(connection: Connection, artifact_pks: Collection[int]) -> set[int]:
@@ -45,7 +45,7 @@ def such_claims(connection: Connection, claim_pks: Collection[int]) -> set[int]:
     d = schema.digests.c
     found: set[int] = set()
     for chunk in chunks(sorted(claim_pks)):
-        query = select(d.claim_pk).where(d.claim_pk.in_(chunk), d.kind.in_(_PROVE))
+        query = select(d.claim_pk).where(d.claim_pk.in_(chunk), d.kind.in_(_COMPARED))
         found.update(connection.scalars(query.where(_of_class(d.kind, d.value))))
     if claim_pks:
         found |= several_files.of_class(connection, _TABLES, _CLASS).intersection(claim_pks)
@@ -54,7 +54,7 @@ def such_claims(connection: Connection, claim_pks: Collection[int]) -> set[int]:
 
 def every_such_claim(connection: Connection) -> set[int]:
     """All claims in force (by pk) that are about such a file."""
-    return set(connection.scalars(_claims_sharing(_PROVE))) | several_files.of_class(
+    return set(connection.scalars(_claims_sharing(_COMPARED))) | several_files.of_class(
         connection, _TABLES, _CLASS
     )
 

@@ -70,6 +70,10 @@ _DECLARED = {
     DigestKind.SHA256: "The hub states this file's SHA-256, and it is the removed file's.",
     DigestKind.XET: "The hub states this file's Xet hash, and it is the removed file's.",
     DigestKind.GIT_BLOB: "Git's name for this file (its blob SHA-1) is the removed file's.",
+    DigestKind.SHA1: "The hub states this file's SHA-1, and it is the removed file's. Two files "
+    "can be made that share one.",
+    DigestKind.MD5: "The hub states this file's MD5, and it is the removed file's. Two files can "
+    "be made that share one.",
 }
 
 _READ = {
@@ -80,11 +84,15 @@ _READ = {
     "may differ.",
     DigestKind.TENSORS_BLAKE3: "Every tensor is one of the removed file's and none is missing; "
     "names or order may differ.",
+    DigestKind.SHA1: "Every byte was read, and the SHA-1 is the removed file's. Two files can be "
+    "made that share one.",
+    DigestKind.MD5: "Every byte was read, and the MD5 is the removed file's. Two files can be made "
+    "that share one.",
 }
 
 
 def declared(kind: DigestKind, value: bytes) -> Evidence:
-    """The hub states a digest (SHA-256, Xet or git blob) that is the removal's."""
+    """The hub states a long digest that is the removal's."""
     return Evidence(Rung.DECLARED, kind.label, value.hex(), _DECLARED[kind])
 
 
@@ -233,6 +241,8 @@ def refuted(stated: Evidence) -> Evidence:
         "pointer": "git's name for this hidden file's pointer",
         DigestKind.SHA256.label: "the SHA-256 that the hub states",
         DigestKind.GIT_BLOB.label: "git's name for this file",
+        DigestKind.SHA1.label: "the SHA-1 that the hub states",
+        DigestKind.MD5.label: "the MD5 that the hub states",
     }[stated.kind]
     why = (
         f"Every byte was read, and {what} is the removed file's and not this file's: "
@@ -252,7 +262,8 @@ def contradiction() -> Evidence:
 
 def short(kind: DigestKind, value: bytes) -> Evidence:
     """A short hash agrees with what the hub states or with bytes that we read."""
-    why = f"The {kind.label} agrees; it is too short to prove anything."
+    sizes = " and the sizes agree" if LADDER[kind].with_size else " agrees"
+    why = f"The {kind.label}{sizes}; it is too short to prove anything."
     return Evidence(Rung.HINT, kind.label, value.hex(), why)
 
 

@@ -17,11 +17,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from reseen.fingerprints.git import pointer_oid
-from reseen.fingerprints.kinds import LONG, OF_TENSORS, PROVE
+from reseen.fingerprints.kinds import COMPARED, LONG, OF_TENSORS, WEAK
 from reseen.match import digests_alone, ladder
 from reseen.match.evidence import BY_EMBEDDED, BY_NAME, BY_WEIGHTS, PART
 from reseen.match.ladder import ClaimFacts, FileFacts, Header
-from reseen.observed import artifacts, as_stated, embedded, sightings
+from reseen.observed import artifacts, as_stated, embedded, sightings, stated_digests
 from reseen.observed import evidence as kept
 from reseen.observed.artifacts import LFS, ON_POINTER
 from reseen.observed.of_class import ClassToldBy
@@ -229,11 +229,13 @@ def _exact(
     yield from look_up(of_kind(DigestKind.GIT_BLOB), plain, a.git_oid, lambda v: owners[git, v])
     hidden = by_oid.where(a.sha256.is_(None))
     yield from look_up(pointers, hidden, a.git_oid, lambda v: pointers[v])
-    for kind in PROVE:
+    held = [(read, kind) for kind in COMPARED]
+    held += [(schema.stated_digests.c, kind) for kind in WEAK]
+    for table, kind in held:
         number = int(kind)
-        computed = select(read.artifact_pk, read.value).where(read.kind == number)
+        having = select(table.artifact_pk, table.value).where(table.kind == number)
         yield from look_up(
-            of_kind(kind), computed, read.value, lambda v, number=number: owners[number, v]
+            of_kind(kind), having, table.value, lambda v, number=number: owners[number, v]
         )
 
 
@@ -276,7 +278,7 @@ def _known(
 def _by_reading(connection: Connection, artifact_pks: Collection[int]) -> Iterator[Pair]:
     """Pairs that share a digest computed from the bytes of these artifacts."""
     c, d, read = schema.claims.c, schema.digests.c, schema.read_digests.c
-    numbers = [int(kind) for kind in PROVE]
+    numbers = [int(kind) for kind in COMPARED]
     for chunk in chunks(artifact_pks):
         query = (
             select(read.artifact_pk, c.removal_pk)
@@ -435,6 +437,7 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
             computed[pk][DigestKind(kind)] = bytes(value)
         on_disk = artifacts.on_disk(connection, computed)
         stated = embedded.of_artifacts(connection, chunk)
+        by_store = stated_digests.of_artifacts(connection, chunk)
         rows = connection.execute(
             select(
                 a.pk,
@@ -460,7 +463,7 @@ def _files(connection: Connection, artifact_pks: Collection[int]) -> dict[int, F
                 header = Header(container, row.data_size, row.layout, row.problem)
             found[row.pk] = FileFacts(
                 size=row.size,
-                declared=as_stated.declared(row),
+                declared={**as_stated.declared(row), **by_store.get(row.pk, {})},
                 pointer=as_stated.pointer(row),
                 read=computed[row.pk] if row.full else None,
                 header=header,

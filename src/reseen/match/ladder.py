@@ -5,8 +5,9 @@ by it: the index in memory, the past in SQL, the gate. Pure: values in, values o
 
 A claim is believed as a whole or not at all: where a file of which every byte was read has one of
 its digests of the whole file and contradicts another, the claim gives that file nothing. A Xet hash
-is computed nowhere here: it counts only where no other digest of the claim is another than the
-file's, as read or as stated; it never makes what a hub states false.
+is computed nowhere here, and two files can share an MD5 or SHA-1: these count only where no other
+digest of the claim is another than the file's, as read or as stated; they never make what a hub
+states false.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from dataclasses import dataclass, replace
 
 from reseen.fingerprints.git import pointer_oid
 from reseen.fingerprints.kinds import (
+    COMPARED,
     LADDER,
     LONG_OF,
     OF_TENSORS,
     PROVE,
     STATED_BY_HUBS,
+    WEAK,
     WHOLE,
     contradicts,
     is_beginning,
@@ -181,7 +184,7 @@ def _stated_alone(file: FileFacts, claims: Iterable[ClaimFacts]) -> FileFacts:
 def _digests_alone(file: FileFacts) -> FileFacts:
     counted: dict[DigestKind, bytes] | None = None
     if file.read is not None:
-        kinds = PROVE if file.by_weights else WHOLE
+        kinds = (*(PROVE if file.by_weights else WHOLE), *WEAK)
         counted = {kind: value for kind, value in file.read.items() if kind in kinds}
     return replace(file, read=counted, header=None)
 
@@ -212,7 +215,7 @@ def _by_claim(file: FileFacts, claim: ClaimFacts) -> _Found:
         return _Found()
     proofs = [
         evidence.read(kind, read[kind])
-        for kind in PROVE
+        for kind in COMPARED
         if kind in said and read.get(kind) == said[kind]
     ]
     same = any(e.rung is Rung.BYTES for e in proofs)
@@ -238,7 +241,7 @@ def _short(file: FileFacts, claim: ClaimFacts) -> Iterator[Evidence]:
     if any(known.get(kind) == value for kind, value in said.items() if kind not in _SHORT):
         return
     for kind in shorts:
-        long, value = LONG_OF.get(kind), read.get(kind)
+        long, value = LONG_OF.get(kind), known.get(kind)
         if long is not None and long in known:
             value = known[long][: kind.length]
         same = value == said[kind] and why_bogus(Digest(kind, said[kind])) is None

@@ -172,7 +172,7 @@ class RegistryIndex(LikenessIndex):
 
     def hints(self, artifact: Artifact) -> tuple[Match, ...]:
         """Leads from the file's name and path, and from short hashes."""
-        found = list(self._of_path(artifact.path))
+        found = [*self._of_path(artifact.path), *self.leads_with_size(artifact)]
         if artifact.sha256:
             short = LADDER[DigestKind.SHA256].short
             assert short is not None

@@ -15,7 +15,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, and_, or_, select
 
-from reseen.fingerprints.kinds import EMBEDDED, LADDER, LONG_OF, size_allows
+from reseen.fingerprints.kinds import EMBEDDED, LADDER, LONG_OF, WITH_SIZE, size_allows
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.match import evidence
 from reseen.match.snapshot import HEADER_ROOM
@@ -30,6 +30,7 @@ from reseen.store.schema import (
     readings,
     removals,
     sketches,
+    stated_digests,
 )
 
 _BATCH = 500  # values in one IN list: every SQLite takes 999
@@ -77,6 +78,7 @@ def beside_digests(connection: Connection, only: frozenset[str] | None) -> Itera
     """Stored artifacts that are like these removals (None: all in force) by their weights, and
     those that a short hash hints at, or what they state of themselves."""
     yield from _by_short(connection, only)
+    yield from _by_crc(connection, only)
     yield from _by_embedded(connection, only)
     if _are_sketched(connection):
         from reseen.match import retroactive_sketches  # numpy, which most of this does not need
@@ -160,6 +162,25 @@ def _by_short(connection: Connection, only: frozenset[str] | None) -> Iterator[_
                 for _, removal, claimed in owners.get(start, ()):
                     if size_allows(short, claimed, size):
                         yield artifact_pk, removal, evidence.short(short, start)
+
+
+def _by_crc(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:
+    """Files of a removal's size with its CRC, as a store states it or as it was computed."""
+    for kind in WITH_SIZE:
+        for batch in _batches(_values(connection, kind, only), _BATCH):
+            owners: defaultdict[bytes, list[_Value]] = defaultdict(list)
+            for each in batch:
+                owners[each[0]].append(each)
+            for table in (stated_digests.c, read_digests.c):
+                query = (
+                    select(artifacts.c.pk, table.value, artifacts.c.size)
+                    .join(artifacts, artifacts.c.pk == table.artifact_pk)
+                    .where(table.kind == int(kind), table.value.in_(list(owners)))
+                )
+                for artifact_pk, value, size in connection.execute(query).all():
+                    for crc, removal, claimed in owners[bytes(value)]:
+                        if size_allows(kind, claimed, size):
+                            yield artifact_pk, removal, evidence.short(kind, crc)
 
 
 def _by_embedded(connection: Connection, only: frozenset[str] | None) -> Iterator[_Found]:

@@ -285,6 +285,8 @@ class Snapshot:
             layouts[at : at + _LAYOUT] for at in range(0, len(layouts), _LAYOUT)
         )
         for number, length in enumerate(LENGTHS):
+            if f"owners-{number}" not in parts:
+                continue  # saved before anybody knew of this kind
             owners = numbers_of("I", parts[f"owners-{number}"])
             starts = numbers_of("I", parts[f"starts-{number}"])
             values = parts[f"values-{number}"]

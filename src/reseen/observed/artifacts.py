@@ -16,7 +16,7 @@ from typing import Any, overload
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
 from reseen.errors import NotFound
-from reseen.observed import checkpoint_sketches, embedded, further, sketches
+from reseen.observed import checkpoint_sketches, embedded, further, sketches, stated_digests
 from reseen.observed import rows as kept_rows
 from reseen.observed.checkpoint_sketches import ReadWeights
 from reseen.records import (
@@ -209,6 +209,10 @@ def artifacts(
         )
         for path, oid, pk in connection.execute(query):
             pks[path, oid] = pk
+    stated_digests.keep(
+        connection,
+        [(pks[key], each) for key, each in zip(keys, seen, strict=True) if each.others],
+    )
     return [pks[key] for key in keys]
 
 
@@ -223,7 +227,10 @@ def artifacts_of_many(
     at = now() if at is None else at
     rows: list[dict[str, Any]] = []
     for repository_pk, some in seen:
-        rows += _artifact_rows(repository_pk, some, at)[0].values()
+        told = [each for each in some if each.others]  # of these the pks are needed
+        artifacts(connection, repository_pk, told, since=since, at=at)
+        plain = [each for each in some if not each.others]
+        rows += _artifact_rows(repository_pk, plain, at)[0].values()
     if rows:
         _put_artifacts(connection, rows, since)
 

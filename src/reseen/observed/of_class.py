@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, or_, select
 
 from reseen.fingerprints.git import pointer_oid
-from reseen.fingerprints.kinds import OF_TENSORS, WHOLE
+from reseen.fingerprints.kinds import OF_BYTES, OF_TENSORS, WEAK
 from reseen.observed.artifacts import LFS
 from reseen.observed.parts_of_files import around, shards_of
 from reseen.records import DigestKind
@@ -23,7 +23,8 @@ from reseen.store import schema
 from reseen.store.database import chunks
 from reseen.store.held_by_class import ClassTables, held_by_class, sized_files
 
-_WHOLE = tuple(int(kind) for kind in WHOLE)
+_WHOLE = tuple(int(kind) for kind in OF_BYTES)
+_WEAK = tuple(int(kind) for kind in WEAK)
 _OF_TENSORS = tuple(int(kind) for kind in OF_TENSORS)
 
 
@@ -62,6 +63,8 @@ class _Queries:
     weights: Select[Any]
     whole: Select[Any]
     stated: Select[Any]
+    by_store: Select[Any]
+    """The same of what stores of objects state."""
     hidden: Select[Any]
     """(pk, git oid) of those whose SHA-256 the hub hides."""
     sized: Select[Any]
@@ -81,7 +84,14 @@ def _queries(tables: ClassTables, cls: int) -> _Queries:
         and_(a.flags.op("&")(LFS) == 0, held_by_class(tables, int(blob), a.git_oid, cls)),
     )
     hidden = select(a.pk, a.git_oid).where(a.sha256.is_(None), a.git_oid.is_not(None))
+    of_store = schema.stated_digests.c
+    by_store = select(of_store.artifact_pk).where(
+        of_store.artifact_pk.in_(pks),
+        of_store.kind.in_(_WEAK),
+        held_by_class(tables, of_store.kind, of_store.value, cls),
+    )
     return _Queries(
+        by_store=by_store,
         weights=computed.where(read.kind.in_(_OF_TENSORS)),
         whole=computed.where(read.kind.in_(_WHOLE)),
         stated=select(a.pk).where(a.pk.in_(pks), stated),
@@ -103,6 +113,7 @@ def _by_itself(
         found.update(dict.fromkeys(weights, ClassToldBy.WEIGHTS))
         by_file.update(connection.scalars(queries.whole, these))
         by_file.update(connection.scalars(queries.stated, these))
+        by_file.update(connection.scalars(queries.by_store, these))
         hidden += [(pk, bytes(oid)) for pk, oid in connection.execute(queries.hidden, these)]
     if hidden:
         sized = connection.execute(queries.sized)

@@ -17,7 +17,7 @@ from struct import Struct
 
 from sqlalchemy import Connection, and_, exists, select
 
-from reseen.fingerprints.kinds import PROVE, WHOLE
+from reseen.fingerprints.kinds import COMPARED, WHOLE
 from reseen.observed.of_class import told_by
 from reseen.records import Digest, DigestKind
 from reseen.store import meta, schema
@@ -127,7 +127,7 @@ def _by_claims(
     mine, other = tables[0].alias(), tables[0].alias()
     beside = exists().where(
         other.c.claim_pk == mine.c.claim_pk,
-        other.c.kind.in_([int(kind) for kind in PROVE]),
+        other.c.kind.in_([int(kind) for kind in COMPARED]),
         held_by_class(tables, other.c.kind, other.c.value, cls),
     )
     found: set[KindAndValue] = set()

@@ -98,13 +98,21 @@ class DigestsWritten:
     """Digests of the class that is never read, which are not in it."""
 
 
-def digests(store: Store, out: Path, *, by: Who | None = None) -> DigestsWritten:
-    """Write the SHA-256s of the removals in force as CSV, each with its removal's id, for a join
-    with a hub's own. Of the class that is never read none is in it. Recorded before a byte is
-    written. Raises InputError."""
+def digests(
+    store: Store,
+    out: Path,
+    kind: DigestKind = DigestKind.SHA256,
+    *,
+    by: Who | None = None,
+) -> DigestsWritten:
+    """Write the digests of one kind of the removals in force as CSV, each with its removal's id,
+    for a join with a hub's own; of a CRC with the file's size, without which it says nothing. Of
+    the class that is never read none is in it. Recorded before a byte is written. Raises
+    InputError."""
     with private(out) as path:
         with store.write() as connection:
-            found = to_ask.to_ask(connection, DigestKind.SHA256, None)
+            found = to_ask.to_ask(connection, kind, None)
+            sizes = to_ask.sizes(connection, kind)
             ids = {pk: id for id, pk in removals.pks_of(connection, found.ids(connection)).items()}
             audit.write(
                 connection,
@@ -113,12 +121,19 @@ def digests(store: Store, out: Path, *, by: Who | None = None) -> DigestsWritten
                 actor=None if by is None else by.actor,
                 digests=len(found.removals),
                 removals=len(ids),
+                kind=kind.label,
             )
         with path.open("w", encoding="ascii", newline="") as file:
             rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(("sha256", "removal"))
+            name = kind.label.replace("-", "")
+            rows.writerow((name, "removal") if sizes is None else (name, "size", "removal"))
             for digest, pks in sorted(found.removals.items()):
-                rows.writerows((digest.hex(), ids[pk]) for pk in sorted(pks))
+                for pk in sorted(pks):
+                    if sizes is None:
+                        rows.writerow((digest.hex(), ids[pk]))
+                    else:
+                        told = sorted(sizes.get((digest, pk), ()))
+                        rows.writerows((digest.hex(), size, ids[pk]) for size in told)
     return DigestsWritten(len(found.removals), len(ids), found.never_sent)
 
 

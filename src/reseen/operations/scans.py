@@ -12,6 +12,7 @@ from reseen.hubs.hub import Hub
 from reseen.observed import sightings
 from reseen.operations import consequences, jobs
 from reseen.operations.jobs import JobKind
+from reseen.registry import digests_asked
 from reseen.review.roles import Who
 from reseen.scan import folder, left_out, walk
 from reseen.scan.progress import Found, Listener, Outcome, Report
@@ -38,6 +39,8 @@ def scan_hub(
 ) -> Outcome:
     """Walk a hub, to the end or to Ctrl-C; `found` is told of every new sighting. Raises HubError
     when the target itself cannot be listed, and StoreError."""
+    with store.read() as connection:
+        options = replace(options, also=digests_asked.asked(connection))
     since = begin(store, keyring)
     listener = Listener(report, found)
     try:

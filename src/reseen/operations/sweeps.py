@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
 from reseen.observed import sightings
 from reseen.operations import scans
+from reseen.records import DigestKind
+from reseen.registry import digests_asked
 from reseen.scan.sweep import taken
 from reseen.scan.sweep.taken import KeyPlaces, SweepTaken
+from reseen.store import audit
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
+
+
+def ask(store: Store, kinds: Collection[DigestKind]) -> None:
+    """From now on full readings compute these digests beside the usual ones, and no others.
+    Raises InputError where one cannot be computed here."""
+    with store.write() as connection:
+        digests_asked.ask(connection, kinds)
+        labels = " ".join(kind.label for kind in sorted(kinds))
+        audit.write(connection, "digests-asked", labels or "none")
 
 
 def take(

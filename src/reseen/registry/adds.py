@@ -18,7 +18,14 @@ from sqlalchemy import Connection
 from reseen.errors import FileError, bulkhead
 from reseen.fingerprints.known_bogus import why_bogus, why_no_model
 from reseen.records import Digest, DigestKind, Fingerprint, Names, RemovalClass, RemovedFile, Rung
-from reseen.registry import claim_moves, file_facts, learning, never_read, of_several_files
+from reseen.registry import (
+    claim_moves,
+    digests_asked,
+    file_facts,
+    learning,
+    never_read,
+    of_several_files,
+)
 from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.draft import Draft
 from reseen.registry.known import Reader
@@ -87,11 +94,12 @@ def add_files(
     with store.read() as connection:
         never = never_read.load(connection)
         class_said = never_read.is_told(connection, options.list, options.cls)
+        also = digests_asked.asked(connection)
 
     def one(path: Path) -> Iterator[Added]:
         try:
             with bulkhead():
-                read = read_local(path, never, progress, class_said=class_said)
+                read = read_local(path, never, progress, class_said=class_said, also=also)
         except FileError as e:
             yield Added(path, AddOutcome.REJECTED, reason=str(e))
             return

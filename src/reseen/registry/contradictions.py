@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, update
 
 from reseen.fingerprints.kinds import WHOLE, contradicts
-from reseen.observed import as_stated
+from reseen.observed import as_stated, stated_digests
 from reseen.records import DigestKind
 from reseen.registry.claims import LISTED
 from reseen.store import schema
@@ -108,8 +108,9 @@ def _contradicting(
     said = digests_of(connection, schema.digests, "claim_pk", about)
     read = digests_of(connection, schema.read_digests, "artifact_pk", {row.pk for row in rows})
     told = _Contradicting(set(), set(), set())
+    by_store = stated_digests.of_artifacts(connection, [row.pk for row in rows])
     for row in rows:
-        stated = as_stated.declared(row)
+        stated = {**as_stated.declared(row), **by_store.get(row.pk, {})}
         for claim_pk in claims[bytes(row.xet)]:
             if contradicts({**stated, **read[row.pk]}, said[claim_pk]):
                 told.contradicted.add(claim_pk)

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from reseen.fingerprints.kinds import TEACH, WHOLE, contradicts
+from reseen.fingerprints.kinds import ON_DEMAND, TEACH, WHOLE, contradicts
 from reseen.observed import further, sketches
 from reseen.observed import rows as kept_rows
 from reseen.records import Digest, DigestKind, Fingerprint
@@ -211,6 +211,7 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
     changed: set[int] = set()
     wanted: dict[tuple[int, bytes], int] = {}
     rests: defaultdict[tuple[int, bytes], set[int]] = defaultdict(set)
+    on_demand: defaultdict[tuple[int, bytes], dict[int, bytes]] = defaultdict(dict)
     for one in agreeing:
         reading = by_artifact[one.artifact_pk]
         if one.removal_pk in never or one.artifact_pk in barred or reading.sha256 is None:
@@ -220,6 +221,7 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
         if reading.tells > by_artifact[wanted[key]].tells:
             wanted[key] = one.artifact_pk
         rests[key].add(one.claim_pk)
+        on_demand[key].update((k, v) for k, v in reading.digests.items() if k in ON_DEMAND)
     before = file_facts.digests(connection, {known[key] for key in wanted if key in known})
     new = [key for key in wanted if key not in known]
     for key, pk in zip(new, reserve(connection, schema.claims, len(new)), strict=True):
@@ -239,13 +241,15 @@ def _keep(connection: Connection, agreeing: list[_Agreement]) -> set[int]:
         told = kept([Digest(DigestKind(kind), value) for kind, value in sorted(computed)])
         rows = [(int(digest.kind), digest.value, known[key]) for digest in told]
         insert_many(connection, schema.digests, ("kind", "value", "claim_pk"), rows, ignore=True)
+    owner = {known[key]: key[0] for key in wanted}
+    beside = {known[key]: digests for key, digests in on_demand.items()}
+    changed.update(owner[pk] for pk in _learned_beside(connection, beside))
     links = [(known[key], claim) for key, some in rests.items() for claim in sorted(some)]
     there = _links(connection, {known[key] for key in rests})
     fresh = [link for link in links if link not in there]
     insert_many(
         connection, schema.learned_from, ("learned_pk", "claim_pk"), sorted(fresh), ignore=True
     )
-    owner = {known[key]: key[0] for key in wanted}
     changed.update(owner[learned] for learned, _ in fresh)
     changed.update(owner[pk] for pk in claims.comes_into_force(connection, owner))
     sketched = sketches.versions(connection, owner)
@@ -347,6 +351,26 @@ def _learned_more(connection: Connection, taught: Mapping[int, _FullReading]) ->
                 connection.execute(update(schema.claims).where(c.pk == pk).values(told))
                 more.add(pk)
     return more
+
+
+def _learned_beside(
+    connection: Connection, computed: Mapping[int, Mapping[int, bytes]]
+) -> set[int]:
+    """Learned claims get the digests that are computed only where they are asked for: one reading
+    of a file has them, and another has not. Those claims that did not have them all."""
+    d = schema.digests.c
+    there: set[tuple[int, int]] = set()
+    for chunk in chunks(sorted(pk for pk, digests in computed.items() if digests)):
+        query = select(d.claim_pk, d.kind).where(d.claim_pk.in_(chunk))
+        there.update((pk, kind) for pk, kind in connection.execute(query))
+    rows = [
+        (int(kind), value, pk)
+        for pk, digests in computed.items()
+        for kind, value in sorted(digests.items())
+        if (pk, int(kind)) not in there
+    ]
+    insert_many(connection, schema.digests, ("kind", "value", "claim_pk"), rows, ignore=True)
+    return {pk for _, _, pk in rows}
 
 
 def _known(connection: Connection, removal_pks: Collection[int]) -> dict[tuple[int, bytes], int]:

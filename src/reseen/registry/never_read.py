@@ -15,7 +15,7 @@ files are read for a registry. A test finds every place that reads and holds it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,10 @@ from sqlalchemy import Connection, select
 
 from reseen.fingerprints.digests import digests_alone
 from reseen.fingerprints.git import pointer_oid
-from reseen.fingerprints.kinds import LONG, OF_TENSORS, STATED_BY_HUBS
+from reseen.fingerprints.kinds import LONG, OF_TENSORS, ON_DEMAND, STATED_BY_HUBS, WEAK
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.fingerprints.members import models_by_digests
+from reseen.fingerprints.on_demand import NONE
 from reseen.fingerprints.whole import fingerprint
 from reseen.records import (
     Artifact,
@@ -48,9 +49,9 @@ WHY = "of its class only digests are compared"
 SKIPPED = "files of the class that is never read: known by what the hub states alone"
 """As a scan's account counts them."""
 
-_FILE = (DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.XET, DigestKind.GIT_BLOB)
-"""Kinds that tell a file, byte for byte."""
-_WHOLE = (*_FILE, DigestKind.CRC32, DigestKind.AUTOV2)
+_FILE = (DigestKind.SHA256, DigestKind.BLAKE3, DigestKind.XET, DigestKind.GIT_BLOB, *WEAK)
+"""Kinds that tell a file, byte for byte; caution takes the weak ones for such."""
+_WHOLE = (*_FILE, DigestKind.CRC32, DigestKind.AUTOV2, *ON_DEMAND)
 _TELL = (*_FILE, *OF_TENSORS)
 """Kinds that tell of what class a file is."""
 
@@ -73,6 +74,11 @@ class NeverRead:
 
     def is_never_read(self, kind: int, value: bytes) -> bool:
         return (kind, value) in self.digests
+
+    @property
+    def weak_kinds(self) -> frozenset[DigestKind]:
+        """Kinds that are computed only on demand, and by which a list names such a file."""
+        return frozenset(kind for kind in WEAK if any(kind == one for one, _ in self.digests))
 
 
 NOTHING = NeverRead()
@@ -193,18 +199,20 @@ def read_local(
     progress: Callable[[int], None] | None = None,
     *,
     class_said: bool = False,
+    also: Collection[DigestKind] = NONE,
 ) -> Fingerprint:
     """A local file, read for a registry: its digests in a pass of their own first, where any
     removal is of that class; they are all there is of a file that is. `class_said`:
-    whoever gives the file says so. Raises FileError."""
+    whoever gives the file says so. `also`: kinds of digests that are computed on demand. Raises
+    FileError."""
     if class_said:
-        return _with_models(path, digests_of(digests_alone(path, progress)))
+        return _with_models(path, digests_of(digests_alone(path, progress, also)))
     if never:
-        whole = digests_alone(path)
+        whole = digests_alone(path, also=never.weak_kinds.union(also))
         if forbids(never, whole):
             return digests_of(whole)
-        return ended(never, fingerprint(path, progress, forbidden_by(never)))
-    return fingerprint(path, progress)
+        return ended(never, fingerprint(path, progress, forbidden_by(never), also=also))
+    return fingerprint(path, progress, also=also)
 
 
 def _with_models(path: Path, read: Fingerprint) -> Fingerprint:

@@ -62,6 +62,10 @@ DIGEST_FIELDS: dict[ListField, DigestKind | None] = {
     ListField.AUTOV2: DigestKind.AUTOV2,
     ListField.AUTOV3: DigestKind.AUTOV3,
     ListField.CRC32: DigestKind.CRC32,
+    ListField.MD5: DigestKind.MD5,
+    ListField.SHA1: DigestKind.SHA1,
+    ListField.CRC32C: DigestKind.CRC32C,
+    ListField.CRC64_NVME: DigestKind.CRC64_NVME,
     ListField.HASH: None,
 }
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
 
 from reseen.fingerprints.git import pointer_oid
-from reseen.fingerprints.kinds import LONG, PROVE
+from reseen.fingerprints.kinds import COMPARED, LONG, WEAK
 from reseen.observed.of_class import told_by as of_class_told_by
 from reseen.observed.parts_of_files import within
 from reseen.records import DigestKind, RemovalClass
@@ -25,7 +25,7 @@ from reseen.store.held_by_class import held_by_class
 
 CLASS = int(RemovalClass.CHILD_ABUSE)
 _TABLES = (schema.digests, schema.claims, schema.removals)
-_KINDS = tuple(int(kind) for kind in PROVE)
+_KINDS = tuple(int(kind) for kind in COMPARED)
 _LONG = tuple(int(kind) for kind in LONG)
 _LEARNED = 1
 """`claims.source` of what was computed from bytes."""
@@ -163,4 +163,9 @@ def _having(
     for column, theirs in stated:
         for some in chunks(sorted(theirs)):
             found.update(connection.scalars(select(a.pk).where(column.in_(some))))
+    by_store = schema.stated_digests.c
+    for kind in map(int, WEAK):
+        of_kind = select(by_store.artifact_pk).where(by_store.kind == kind)
+        for some in chunks(sorted(values.get(kind, ()))):
+            found.update(connection.scalars(of_kind.where(by_store.value.in_(some))))
     return found

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
-from reseen.fingerprints.kinds import PROVE
+from reseen.fingerprints.kinds import COMPARED, WITH_SIZE
 from reseen.fingerprints.known_bogus import why_bogus
 from reseen.records import Digest, DigestKind
 from reseen.registry import same_files, same_links
@@ -84,6 +84,23 @@ def to_ask(
     return ToAsk(kind, found, by_list, len(never_sent), len(too_new))
 
 
+def sizes(connection: Connection, kind: DigestKind) -> dict[tuple[bytes, int], set[int]] | None:
+    """By digest and removal (by pk): the sizes that claims in force give with it; None for a kind
+    that says something without."""
+    if kind not in WITH_SIZE:
+        return None
+    d, c = schema.digests.c, schema.claims.c
+    query = (
+        select(d.value, c.removal_pk, c.size)
+        .join(schema.claims, c.pk == d.claim_pk)
+        .where(d.kind == int(kind), c.in_force == 1, c.size.is_not(None))
+    )
+    found: dict[tuple[bytes, int], set[int]] = {}
+    for value, pk, size in connection.execute(query):
+        found.setdefault((bytes(value), pk), set()).add(size)
+    return found
+
+
 def refused(connection: Connection, kind: DigestKind, digests: Iterable[bytes]) -> set[bytes]:
     """Those of these digests that are of the class that is never read: nobody is asked for them."""
     such = same_links.of_class(connection)
@@ -105,7 +122,8 @@ def _read_of_such(connection: Connection, kind: DigestKind) -> set[bytes]:
     """Digests of files that reading told to be of that class, and what hubs state of them."""
     read, a = schema.read_digests.c, schema.artifacts.c
     such = select(read.artifact_pk).where(
-        read.kind.in_([int(each) for each in PROVE]), same_files.is_of_class(read.kind, read.value)
+        read.kind.in_([int(each) for each in COMPARED]),
+        same_files.is_of_class(read.kind, read.value),
     )
     pks = set(connection.scalars(such.distinct()))
     found: set[bytes] = set()

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from reseen.errors import AccessError, InputError, NotFound, SealError
-from reseen.observed import artifacts, sightings
+from reseen.observed import artifacts, sightings, stated_digests
 from reseen.review.roles import Who
 from reseen.store import audit, schema
 from reseen.store.database import chunks, now, reserve
@@ -190,6 +190,8 @@ def _authority_only(connection: Connection, notice: Row[Any]) -> Iterator[set[by
             found.update(value for value in stated if value is not None)
         for computed in artifacts.read_digests(connection, pks).values():
             found.update(each.value for each in computed)
+        for others in stated_digests.of_artifacts(connection, pks).values():
+            found.update(others.values())
         if found:
             yield {value.hex().encode() for value in found}
 

@@ -34,6 +34,14 @@ _RUNG = {
     Rung.COMPONENT: "a merge: the weights of the removed model are one of its parts",
 }
 """How we know, in words for somebody who does not know Reseen."""
+_WEAK = {
+    DigestKind.SHA1.label: "SHA-1",
+    DigestKind.MD5.label: "MD5",
+}
+_BY_WEAK = (
+    "the file has the {} of the removed file: no other file has it by chance, though somebody may "
+    "make two that do"
+)
 _SUM = (
     "one of two files of this account that come to the removed model when they are used together: "
     "what we know is of the two, and by itself neither is like it"
@@ -62,6 +70,8 @@ _NAMES = {
     DigestKind.BLAKE3: "BLAKE3",
     DigestKind.DATA_SHA256: "SHA-256 of its data section",
     DigestKind.TENSORS_BLAKE3: "BLAKE3 of its tensors",
+    DigestKind.SHA1: "SHA-1",
+    DigestKind.MD5: "MD5",
 }
 
 
@@ -135,6 +145,8 @@ def _removed(item: Item) -> str:
 def _proof(item: Item) -> str:
     strongest = _strongest(item)
     words = _RUNG.get(item.sighting.rung, "")
+    if strongest is not None and strongest.kind in _WEAK:
+        words = _BY_WEAK.format(_WEAK[strongest.kind])
     if strongest is not None and strongest.rung in (Rung.WEIGHTS, Rung.COMPONENT):
         if strongest.kind == SUM:
             words = _SUM

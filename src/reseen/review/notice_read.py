@@ -23,7 +23,7 @@ from sqlalchemy import (
 from reseen.errors import NotFound, SealError
 from reseen.observed import artifacts as seen
 from reseen.observed import sightings
-from reseen.records import Claim, Names, RemovalClass
+from reseen.records import Claim, DigestKind, Names, RemovalClass
 from reseen.registry import claims
 from reseen.review import clauses, confirmed, sample_views, sealed_text
 from reseen.review.notice import ASIDE, CLAUSES, LEGAL_CLAUSE, UNDO, Item, Notice, NoticeRow, Step
@@ -216,7 +216,7 @@ def _items(connection: Connection, keyring: Keyring | None, notice: Row[Any]) ->
         secret, own = sighting.never_read, read.get(row.artifact_pk, ())
         basis = by.get(good.get(row.pk, 0))
         first = _first_place(said.get(row.removal_pk, ()))
-        of_git = row.git_oid not in (row.sha256, row.xet, b"") and not sighting.member
+        of_git = len(row.git_oid or b"") == DigestKind.GIT_BLOB.length and not sighting.member
         found.append(
             Item(
                 sighting=sighting,

@@ -30,6 +30,7 @@ def member_of(archive: Artifact, place: str, size: int | None) -> Artifact:
         lfs=False,
         on_pointer=False,
         member=True,
+        others=(),
     )
 
 

@@ -36,7 +36,7 @@ from reseen.records import (
     Repository,
     RepoType,
 )
-from reseen.registry import never_read
+from reseen.registry import digests_asked, never_read
 from reseen.registry.never_read import NeverRead
 from reseen.scan import archived, scan_rows
 from reseen.scan.bases_at_hand import BasesAtHand, may_be_checkpoint
@@ -125,10 +125,12 @@ def scan_folder(
         scan = _begin(connection, path)
         known = RegistryIndex.load(connection, keyring)
         never = never_read.load(connection)
+        also = digests_asked.asked(connection)
     count = _Counts()
     new: list[str] = []
     at_hand = BasesAtHand(store)
-    for batch in _batches(_came(files, jobs or os.cpu_count() or 1, never, count, at_hand)):
+    came = _came(files, jobs or os.cpu_count() or 1, never, also, count, at_hand)
+    for batch in _batches(came):
         with store.write() as connection:
             ids = _write(connection, scan, batch, known, count)
             known = known.followed(connection)  # what was learned, and what others changed
@@ -164,6 +166,7 @@ def _came(
     files: Iterator[LocalArtifact | Problem],
     jobs: int,
     never: NeverRead,
+    also: frozenset[DigestKind],
     count: _Counts,
     at_hand: BasesAtHand,
 ) -> Iterator[_Came | Problem]:
@@ -181,7 +184,8 @@ def _came(
             first.setdefault(file.content, file)
             places.setdefault(file.content, []).append(file.artifact)
     yield from problems
-    for content, result in read_files(((key, one.file) for key, one in first.items()), jobs, never):
+    every = ((key, one.file) for key, one in first.items())
+    for content, result in read_files(every, jobs, never, also):
         layers: LayersRead | Unforeseen | None = None
         if isinstance(result, Fingerprint) and may_be_checkpoint(result, never):
             from reseen.scan.checkpoint import read_here  # numpy, which few folders need

@@ -20,6 +20,7 @@ shares, and by one that the scan shares.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -38,6 +39,7 @@ from reseen.files.system_limits import time_for
 from reseen.files.tensors import Listing
 from reseen.fingerprints.digests import BLOCK, Fingerprinter, Inside, look_inside
 from reseen.fingerprints.git import pointer_oid
+from reseen.fingerprints.kinds import WEAK
 from reseen.hubs.hub import Hub, drive
 from reseen.match.evidence import merge
 from reseen.match.ladder import DOUBT, Header, header_agrees
@@ -250,7 +252,10 @@ async def read(context: ReadContext, artifact: Artifact, matches: tuple[Match, .
             return ReadResult(inspection, confirmed, skipped=SPENT, left=True, unread=LIMIT)
         config = None if inside is None else await _config(hub, artifact, inside, budget)
         budget.spend(size, Kind.WHOLE)
-        fingerprint = ended(known, await _read_all(hub, artifact, size, inside, config))
+        # What the hub states of it is computed too, so that it is known whether that is true.
+        also = options.also.union(each.kind for each in artifact.others)
+        came = await _read_all(hub, artifact, inside, config, also)
+        fingerprint = ended(known, came)
     except HubAuth as e:
         budget.refused = True
         if not matches:
@@ -453,10 +458,15 @@ async def _config(
 
 
 async def _read_all(
-    hub: Hub, artifact: Artifact, size: int, inside: Inside | None, config: PeftConfig | None
+    hub: Hub,
+    artifact: Artifact,
+    inside: Inside | None,
+    config: PeftConfig | None,
+    also: Collection[DigestKind],
 ) -> Fingerprint:
     """Every byte, through the hashes. Raises Malformed when there are more or fewer than stated."""
-    fingerprinter, clock = Fingerprinter(size, inside, config), time_for(size)
+    size = artifact.size or 0
+    fingerprinter, clock = Fingerprinter(size, inside, config, also=also), time_for(size)
     block = bytearray()
     async for chunk in hub.stream(artifact, size):
         block += chunk
@@ -473,7 +483,10 @@ def check_bytes(artifact: Artifact, before: Confirmed, read: Fingerprint) -> Con
     sha256 = read.digest(DigestKind.SHA256)
     assert sha256 is not None
     computed = [(said, read.digest(said.kind)) for said in artifact.declared]
-    true = [said == found for said, found in computed if found is not None]
+    known = [(said, found) for said, found in computed if found is not None]
+    # By weak ones only where nothing better is known: an ETag may be no MD5 at all.
+    sure = [each for each in known if each[0].kind not in WEAK and not each[0].kind.is_short]
+    true = [said == found for said, found in sure or [e for e in known if e[0].kind in WEAK]]
     pointer = artifact.git_oid if artifact.lfs or artifact.masked else None
     if pointer is not None and artifact.sha256 is None:
         true.append(pointer_oid(sha256.value, read.size) == pointer)

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from reseen.errors import FileError, bulkhead
-from reseen.records import Fingerprint
+from reseen.fingerprints.on_demand import NONE
+from reseen.records import DigestKind, Fingerprint
 from reseen.registry.never_read import NOTHING, NeverRead, read_local
 
 K = TypeVar("K", bound=Hashable)
@@ -32,6 +33,7 @@ _AHEAD = 4  # files in the hands of each process
 
 _stop: Event | None = None
 _never = NOTHING
+_also = NONE
 
 
 class _Stopped(BaseException):
@@ -39,28 +41,36 @@ class _Stopped(BaseException):
 
 
 def read_files(
-    files: Iterable[tuple[K, Path]], jobs: int, never: NeverRead
+    files: Iterable[tuple[K, Path]],
+    jobs: int,
+    never: NeverRead,
+    also: frozenset[DigestKind] = NONE,
 ) -> Iterator[tuple[K, Fingerprint | str]]:
     """Fingerprint files; in the order in which they get ready. A string is the reason why not.
-    `never`: files that end at their digests."""
+    `never`: files that end at their digests. `also`: kinds of digests that are computed on demand.
+    """
     left = iter(files)
     few = list(islice(left, _FEW + 1))
     if jobs == 1 or len(few) <= _FEW:
         for source in (few, left):
             for key, path in source:
-                yield key, _read(path, never)
+                yield key, _read(path, never, also)
         return
-    yield from _in_processes(few, left, jobs, never)
+    yield from _in_processes(few, left, jobs, never, also)
 
 
 def _in_processes(
-    few: list[tuple[K, Path]], left: Iterator[tuple[K, Path]], jobs: int, never: NeverRead
+    few: list[tuple[K, Path]],
+    left: Iterator[tuple[K, Path]],
+    jobs: int,
+    never: NeverRead,
+    also: frozenset[DigestKind],
 ) -> Iterator[tuple[K, Fingerprint | str]]:
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
 
     def start() -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(jobs, context, _begin, (stop, never))
+        return ProcessPoolExecutor(jobs, context, _begin, (stop, never, also))
 
     pool = start()
     pending: dict[Future[Fingerprint | str], K] = {}
@@ -88,10 +98,10 @@ def _in_processes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin(stop: Event, never: NeverRead) -> None:
+def _begin(stop: Event, never: NeverRead, also: frozenset[DigestKind]) -> None:
     """In a new process."""
-    global _stop, _never
-    _stop, _never = stop, never
+    global _stop, _never, _also
+    _stop, _never, _also = stop, never, also
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
 
@@ -111,13 +121,13 @@ def end_with_parent() -> None:
 
 
 def _read_there(path: Path) -> Fingerprint | str:
-    return _read(path, _never)
+    return _read(path, _never, _also)
 
 
-def _read(path: Path, never: NeverRead) -> Fingerprint | str:
+def _read(path: Path, never: NeverRead, also: frozenset[DigestKind]) -> Fingerprint | str:
     try:
         with bulkhead():
-            return read_local(path, never, _go_on)
+            return read_local(path, never, _go_on, also=also)
     except FileError as e:
         return str(e)
     except _Stopped:

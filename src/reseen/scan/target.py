@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from reseen.observed.walks import ACCOUNT, ALL_REFS, REFS, Asked, leading
-from reseen.records import RepoType
+from reseen.records import DigestKind, RepoType
 
 
 class Confirm(StrEnum):
@@ -143,6 +143,8 @@ class Options:
     """Artifacts of one commit that are looked at; more are a problem with a reason."""
     readers: int = 4
     """Artifacts of one visit that are read at the same time."""
+    also: frozenset[DigestKind] = frozenset()
+    """Kinds of digests that full readings compute beside the usual ones."""
     again: bool = True
     """Ask for the refs and the accounts of sightings again that were asked for in an earlier scan:
     there may be more of them now."""

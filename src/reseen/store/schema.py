@@ -316,6 +316,18 @@ read_digests = Table(
 )
 """Digests computed from an artifact's bytes."""
 
+stated_digests = Table(
+    "stated_digests",
+    metadata,
+    Column("kind", SmallInteger, primary_key=True),
+    Column("value", LargeBinary, primary_key=True),
+    Column("artifact_pk", ForeignKey("artifacts.pk"), primary_key=True),
+    Index("ix_stated_digests_artifact", "artifact_pk"),
+    sqlite_with_rowid=False,
+)
+"""Digests that a store of objects states of a file, of kinds that have no column in `artifacts`
+(MD5, SHA-1, CRCs)."""
+
 embedded_digests = Table(
     "embedded_digests",
     metadata,

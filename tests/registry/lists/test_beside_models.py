@@ -190,7 +190,7 @@ def test_models_under_people_and_cases_are_read(tmp_path: Path, key: str) -> Non
 
 
 def test_a_type_that_is_a_hashs_name_says_which_hash_it_is(tmp_path: Path) -> None:
-    rows = [f"x,SHA256,{MODELS[0]}", f"x,SHA1,{sha1(b'x').hexdigest()}"]
+    rows = [f"x,SHA256,{MODELS[0]}", f"x,SHA384,{sha1(b'x').hexdigest()}"]
     listed = read(tmp_path, "\n".join(["name,type,hash", *rows]))
     assert digests(listed) == {MODELS[0]}
     assert [refusal.row for _, refusal in listed.refusals] == [3]

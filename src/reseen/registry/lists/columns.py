@@ -38,6 +38,10 @@ class ListField(StrEnum):
     AUTOV2 = "autov2"
     AUTOV3 = "autov3"
     CRC32 = "crc32"
+    MD5 = "md5"
+    SHA1 = "sha1"
+    CRC32C = "crc32c"
+    CRC64_NVME = "crc64-nvme"
     HASH = "hash"
     """Some hash: which one is told by the length of each value."""
     ALGORITHM = "algorithm"
@@ -106,6 +110,19 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
     ListField.AUTOV2: ("autov2", "auto v2", "hash autov2"),
     ListField.AUTOV3: ("autov3", "auto v3", "hash autov3"),
     ListField.CRC32: ("crc32", "crc", "hash crc32"),
+    ListField.MD5: (
+        *("md5", "file md5", "hash md5", "md5 hash", "md5sum", "md5 sum", "md5 checksum"),
+        *("checksum md5", "content md5", "md5 digest", "somme md5", "md5 prufsumme"),
+    ),
+    ListField.SHA1: (
+        *("sha1", "file sha1", "hash sha1", "sha1 hash", "sha1sum", "sha1 sum", "sha1 checksum"),
+        *("checksum sha1", "checksumsha1", "x amz checksum sha1", "sha1 digest", "content sha1"),
+    ),
+    ListField.CRC32C: ("crc32c", "checksum crc32c", "checksumcrc32c", "x amz checksum crc32c"),
+    ListField.CRC64_NVME: (
+        *("crc64 nvme", "crc64nvme", "checksum crc64nvme", "checksumcrc64nvme"),
+        *("x amz checksum crc64nvme",),
+    ),
     ListField.HASH: (
         *("hash", "file hash", "model hash", "checksum", "digest", "short hash", "hashes"),
         *("empreinte", "somme de controle", "prufsumme", "pruefsumme", "hashwert", "huella"),
@@ -163,6 +180,10 @@ KNOWING = frozenset(
         ListField.DATA_SHA256,
         ListField.TENSORS_BLAKE3,
         ListField.CRC32,
+        ListField.MD5,
+        ListField.SHA1,
+        ListField.CRC32C,
+        ListField.CRC64_NVME,
     }
     | {ListField.AUTOV1, ListField.AUTOV2, ListField.AUTOV3}
 )
@@ -171,6 +192,7 @@ KNOWING = frozenset(
 HASHES = frozenset(
     {ListField.HASH, ListField.SHA256, ListField.BLAKE3, ListField.XET, ListField.GIT_BLOB}
     | {ListField.DATA_SHA256, ListField.TENSORS_BLAKE3, ListField.CRC32}
+    | {ListField.MD5, ListField.SHA1, ListField.CRC32C, ListField.CRC64_NVME}
     | {ListField.AUTOV1, ListField.AUTOV2, ListField.AUTOV3}
 )
 
@@ -394,7 +416,9 @@ def _further(
 _NUMBER = re.compile(r"[\s_.(#-]{1,4}(?:\d{1,3}|[xy])\)?\s{0,4}\Z")
 
 
-_KIND = re.compile(r"sha[-_ ]?2(?:56)?|sha[-_ ]?1|blake3|b3|autov[123]|crc32", re.IGNORECASE)
+_KIND = re.compile(
+    r"sha[-_ ]?2(?:56)?|sha[-_ ]?1|md5|blake3|b3|autov[123]|crc32c?|crc64[-_ ]?nvme", re.IGNORECASE
+)
 _DIGITS = re.compile(r"[0-9]+")
 
 

@@ -75,13 +75,13 @@ _BY_PREFIX = {
     "gitblob": DigestKind.GIT_BLOB,
     "xethash": DigestKind.XET,
     "crc": DigestKind.CRC32,
+    "md5sum": DigestKind.MD5,
+    "sha1sum": DigestKind.SHA1,
 }
 
 
 _OTHERS = frozenset(
     {
-        "md5",
-        "sha1",
         "sha224",
         "sha384",
         "sha512",
@@ -143,13 +143,19 @@ _PAIR = re.compile(
     r"(?:0[xX])?([0-9a-fA-F]{8,128})(?![0-9A-Za-z])"
 )
 _WORDS_OF_HEX = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9a-fA-F]{8,128})(?![0-9A-Za-z])")
-_BASE64 = re.compile(r"([A-Za-z0-9+/_-]{27,64})={0,2}")
+_BASE64 = re.compile(r"([A-Za-z0-9+/_-]{6,64})={0,2}")
 _PLAIN_BASE64 = str.maketrans("-_", "+/")
-_LEAST_IN_BASE64 = 20
-"""Bytes of a digest that is looked for in base64: fewer could be a word."""
+_IN_BASE64 = {
+    kind
+    for kind in DigestKind
+    if kind.length >= 16 or kind in (DigestKind.CRC32C, DigestKind.CRC64_NVME)
+}
+"""Kinds that are looked for in base64, as stores write them: shorter ones could be words."""
 _LONGEST = 8_192
 """Characters of a cell in which hashes are looked for."""
 _LENGTHS = frozenset({8, 10, 12, 40, 64})
+"""Digits of what looks like a hash, whatever its column is called: 32 are more often some id."""
+_OF_KINDS = frozenset(2 * kind.length for kind in DigestKind)
 _SHA256_AMONG = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9a-fA-F]{64})(?![0-9A-Za-z])")
 _LINKS_AMONG = re.compile(r"https?://[^\s<>(){}\[\]\"'|\\]+")
 _TRACKERS = (
@@ -261,7 +267,7 @@ def _digits(text: str) -> str:
     digits = digits[2:] if digits[:2] in ("0x", "0X") else digits
     if not digits.isalnum():
         joined = _SEPARATORS.sub("", digits)
-        if len(joined) in _LENGTHS and _HEX.match(joined):
+        if len(joined) in _OF_KINDS and _HEX.match(joined):
             digits = joined
     return digits.lower()
 
@@ -328,7 +334,7 @@ def _of_base64(text: str, kind: DigestKind) -> bytes | None:
     """The digest that a text holds in base64, as stores of objects and pages write it (S3's
     `ChecksumSHA256`, `integrity="sha256-..."`); None where it holds none of just this kind."""
     found = _BASE64.fullmatch(text.strip().strip("\"'"))
-    if found is None or kind.length < _LEAST_IN_BASE64:
+    if found is None or kind not in _IN_BASE64:
         return None
     plain = found[1].translate(_PLAIN_BASE64)
     value = base64.b64decode(plain + "=" * (-len(plain) % 4)) if len(plain) % 4 != 1 else b""

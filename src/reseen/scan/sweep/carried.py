@@ -54,6 +54,7 @@ def _result(one: ArtifactResult) -> dict[str, Any]:
         "size": a.size,
         "sha256": _text(a.sha256),
         "xet": _text(a.xet),
+        "others": [[int(each.kind), each.hex] for each in a.others],
         "mark": _text(a.git_oid),
         "member": a.member,
         "pointer": a.on_pointer,
@@ -70,7 +71,11 @@ def _result_of(value: Mapping[str, Any]) -> ArtifactResult:
     seen, judged = value["seen"], value["judged"]
     artifact = replace(
         artifact_at(
-            str(value["path"]), value["size"], _bytes(value["sha256"]), _bytes(value["xet"])
+            str(value["path"]),
+            value["size"],
+            _bytes(value["sha256"]),
+            _bytes(value["xet"]),
+            _digests(value.get("others", ())),  # parts of before have none
         ),
         git_oid=_bytes(value["mark"]),
         member=bool(value["member"]),

@@ -6,13 +6,15 @@ as values, and values as record batches. A row of which nothing can be made says
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from reseen.hubs.object_store import artifact_at
-from reseen.records import Artifact
+from reseen.records import Artifact, Digest, DigestKind
 
 if TYPE_CHECKING:
     import pyarrow
@@ -60,38 +62,70 @@ class ManifestRow:
 
 def rows_of(batch: pyarrow.RecordBatch) -> list[ManifestRow]:
     """The rows of a batch that `manifest` gave, or with the same columns."""
-    names = set(batch.schema.names)
-    columns = [
-        batch.column(name).to_pylist() if name in names else [None] * batch.num_rows
-        for name in ("key", "size", "sha256", "xet")
+    told = [name for name in CHECKSUMS if name in batch.schema.names]
+    needed = [batch.column(name).to_pylist() for name in ("key", "size")]
+    columns = [batch.column(name).to_pylist() for name in told]
+    return [
+        _manifest_row(key, size, dict(zip(told, sums, strict=True)))
+        for key, size, *sums in zip(*needed, *columns, strict=True)
     ]
-    return [_manifest_row(*cells) for cells in zip(*columns, strict=True)]
 
 
-def _manifest_row(key: object, size: object, sha256: object, xet: object) -> ManifestRow:
+def _manifest_row(key: object, size: object, sums: Mapping[str, object]) -> ManifestRow:
     length = size if isinstance(size, int) and size >= 0 else None
-    sums = [_checksum(sha256), _checksum(xet)]
+    found: dict[DigestKind, bytes] = {}
     trouble = None
-    if _NONE in sums:
-        trouble = "its checksum in the manifest is none: 64 hex digits were due"
-    elif length is None:
+    for name, cell in sums.items():
+        kind = CHECKSUMS[name]
+        value = _checksum(cell, kind)
+        if value == _NONE:
+            digits = 2 * kind.length
+            trouble = f"its checksum {name} in the manifest is none: {digits} hex digits were due"
+        elif value is not None:
+            found[kind] = value
+    if trouble is None and length is None:
         trouble = "the manifest gives no size that a file can have"
     # What is good of the row stands: a removal's SHA-256 is one whatever is beside it.
-    return ManifestRow(artifact_at(str(key), length, *(each or None for each in sums)), trouble)
+    sha256, xet = found.pop(DigestKind.SHA256, None), found.pop(DigestKind.XET, None)
+    others = tuple(Digest(kind, found[kind]) for kind in sorted(found))
+    return ManifestRow(artifact_at(str(key), length, sha256, xet, others), trouble)
 
 
+CHECKSUMS = {
+    "sha256": DigestKind.SHA256,
+    "xet": DigestKind.XET,
+    "md5": DigestKind.MD5,
+    "sha1": DigestKind.SHA1,
+    "crc32c": DigestKind.CRC32C,
+    "crc64nvme": DigestKind.CRC64_NVME,
+}
+"""The columns of a manifest that state one, where a hub or its storage knows any."""
+_OF_PARTS = re.compile(r"-[0-9]{1,5}$")
 _NONE = b""
 """Instead of a checksum that is none."""
 
 
-def _checksum(value: object) -> bytes | None:
+def _checksum(value: object, kind: DigestKind) -> bytes | None:
+    """As bytes, in hexadecimal, or in base64, as stores write it. None where there is none, or
+    where it is of an object's parts and not of the file ("...-3")."""
     if value is None or value == "" or value == b"":
         return None
+    if isinstance(value, str):
+        text = value.strip()
+        if _OF_PARTS.search(text):
+            return None
+        try:
+            value = bytes.fromhex(text)
+        except ValueError:
+            value = _from_base64(text)
+    return value if isinstance(value, bytes) and len(value) == kind.length else _NONE
+
+
+def _from_base64(text: str) -> bytes:
     try:
-        made = bytes.fromhex(value.strip()) if isinstance(value, str) else value
+        return b64decode(text, validate=True)
     except ValueError:
         return _NONE
-    return made if isinstance(made, bytes) and len(made) == 32 else _NONE
 
 
 def one_batch(table: pyarrow.Table) -> pyarrow.RecordBatch:

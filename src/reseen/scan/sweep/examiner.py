@@ -165,7 +165,7 @@ class Examiner:
             return artifact, NOT_READ
         sha256, size = pointer.sha256, pointer.size
         stated = replace(artifact, sha256=sha256, size=size, xet=None, lfs=True, on_pointer=True)
-        return stated, NOT_READ
+        return replace(stated, others=()), NOT_READ  # those are the pointer's own
 
     def _reads_it(self, artifact: Artifact, matches: tuple[Match, ...]) -> bool:
         if matches and self._depth is not Depth.FULL:
@@ -220,7 +220,9 @@ class Examiner:
     def _status(self, artifact: Artifact, what: ReadResult) -> tuple[RowStatus, str | None]:
         """What is said of a row in which no removal stands, or beside one."""
         status, reason = self._state(artifact, what)
-        if what.confirmed is Confirmed.CONTRADICTED:
+        # Of an MD5 alone that is no removal's: an ETag can be no MD5.
+        matters = artifact.sha256 is not None or artifact.xet is not None
+        if what.confirmed is Confirmed.CONTRADICTED and matters:
             false = "every byte was read: the manifest's checksum is false"
             reason = false if reason is None else f"{reason}; {false}"
         return status, reason

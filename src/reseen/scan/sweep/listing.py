@@ -1,7 +1,7 @@
 """A manifest of what lies in a store, written while it is listed: nothing is held.
 
 What comes in: a store's address. What goes out: a Parquet file with a key and a size for each
-object, in groups of rows that later readers can begin at.
+object, and its MD5 where the store states one, in groups of rows that later readers can begin at.
 """
 
 from __future__ import annotations
@@ -44,13 +44,18 @@ async def _write(store: ObjectStore, path: Path) -> StoreListed:
             "writing a manifest needs pyarrow, which is not installed",
             remedy="pip install 'reseen[sweep]'",
         ) from None
-    schema = pyarrow.schema([("key", pyarrow.string()), ("size", pyarrow.int64())])
+    columns = [("key", pyarrow.string()), ("size", pyarrow.int64())]
+    if not store.address.startswith("file://"):
+        columns.append(("md5", pyarrow.string()))
+    schema = pyarrow.schema(columns)
     listed, held = StoreListed(), list[Artifact]()
     with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
 
         def put() -> None:
             keys, sizes = [each.path for each in held], [each.size for each in held]
-            writer.write_table(pyarrow.table([keys, sizes], schema=schema))
+            md5s = [next((d.hex for d in each.others), None) for each in held]
+            made = [keys, sizes, md5s][: len(columns)]
+            writer.write_table(pyarrow.table(made, schema=schema))
             held.clear()
 
         async for page in store.list_files(RepoType.MODEL, "", "", None):

@@ -1,9 +1,9 @@
 """A manifest: which objects a store holds, one row each, as Parquet or CSV.
 
-What comes in: a file with the columns `key` and `size` and, where they are known, `sha256` and
-`xet` (64 hex digits, or 32 bytes). What goes out: its parts, each of the same number of rows, which
-are the same however many machines share them. Every key stands once; a manifest of other columns,
-with a row that has no key, or with a key twice is refused.
+What comes in: a file with the columns `key` and `size` and, where they are known, checksums
+(`columns.CHECKSUMS`: in hexadecimal or base64, or bytes). What goes out: its parts, each of the
+same number of rows, which are the same however many machines share them. Every key stands once; a
+manifest of other columns, with a row that has no key, or with a key twice is refused.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from reseen.errors import InputError
-from reseen.scan.sweep.columns import one_batch
+from reseen.scan.sweep.columns import CHECKSUMS, one_batch
 
 if TYPE_CHECKING:
     import pyarrow
 
-NEEDED, OPTIONAL = ("key", "size"), ("sha256", "xet")
+NEEDED, OPTIONAL = ("key", "size"), tuple(CHECKSUMS)
 LONGEST_KEY = 4_096
 """Bytes."""
 _BATCH = 65_536
 _LARGEST_BATCH = 256 << 20
 _BLOCK = 8 << 20
-_LIKE = "A manifest has the columns key and size and, where they are known, sha256 and xet."
+_LIKE = f"A manifest has the columns key and size and, where known, {', '.join(OPTIONAL)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,10 @@ def _check_columns(names: list[str], types: dict[str, str]) -> None:
     allowed = {
         "key": texts,
         "size": ("int64", "int32", "uint64", "uint32"),
-        **dict.fromkeys(OPTIONAL, (*texts, "binary", "fixed_size_binary[32]")),
+        **{
+            name: (*texts, "binary", f"fixed_size_binary[{kind.length}]")
+            for name, kind in CHECKSUMS.items()
+        },
     }
     for name, kind in types.items():
         if kind not in allowed[name] and kind != "null":
