@@ -332,6 +332,12 @@ class Fingerprint:
         return tuple(found)
 
     @property
+    def is_archive_alone(self) -> bool:
+        """It holds other files, and no tensors beside these, as a torch file may."""
+        is_torch = self.container in (Container.TORCH_ZIP, Container.TORCHSCRIPT)
+        return bool(self.members) and not is_torch
+
+    @property
     def is_damaged(self) -> bool:
         """It is a model file of which what is in it could not be listed."""
         return self.problem is not None and self.container is not Container.UNKNOWN

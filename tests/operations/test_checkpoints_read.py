@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sqlalchemy import select
+from tests.files import build
 from tests.match.checkpoints_made import (
     HIDING,
     WIDTH,
@@ -350,6 +351,24 @@ def test_a_part_of_a_model_lacks_layers_and_hides_none(store: Store, files: Path
     some = dict(list(base().items())[:24])
     look(store, hub_of({"part.safetensors": checkpoint(some)}))
     assert blind(store) == {}
+
+
+def test_another_file_in_a_torch_file_hides_no_layer(
+    store: Store, files: Path, tmp_path: Path
+) -> None:
+    put_base(store, files)
+    put_removal(store, files)
+    tensors, _ = made.opened((files / "baked.safetensors").read_bytes())
+    every = {each.name: build.T(each.dtype, each.shape, each.data) for each in tensors}
+    entries = {"archive/data.pkl": build.pickled(build.state_dict(every))}
+    entries |= {f"archive/data/{n}": each.data for n, each in enumerate(every.values())}
+    beside = {"archive/version": b"3\n", "archive/more.safetensors": as_adapter(OTHER)}
+    (tmp_path / "baked.safetensors").write_bytes(build.zipped(entries | beside))
+    seen = Checker(store, KEYRING).check(tmp_path / "baked.safetensors").checkpoint
+    assert seen is not None
+    assert [part.is_sure for part in seen.parts] == [True]
+    scans.scan_folder(store, KEYRING, tmp_path, jobs=1)
+    is_inside(standing(store))
 
 
 @pytest.mark.parametrize("has", [24, 71, 72])

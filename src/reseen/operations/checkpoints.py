@@ -47,7 +47,7 @@ class CheckpointReader:
     ) -> CheckpointSeen | None:
         """None for what is no checkpoint. `read`: its fingerprint; of the class that is never read
         nothing more is. `without`: removals that it is known to be."""
-        if read.sketch is not None or read.members or read.problem is not None:
+        if read.sketch is not None or read.is_archive_alone or read.problem is not None:
             return None
         with self._store.read() as connection:
             never = never_read.load(connection)

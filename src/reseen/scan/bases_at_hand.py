@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def may_be_checkpoint(read: Fingerprint, never: NeverRead) -> bool:
     """Is it worth a look whether a file here is a checkpoint? Not what is an adapter, an archive or
     damaged, nor of the class that is never read."""
-    is_other = read.sketch is not None or read.rows is not None or bool(read.members)
+    is_other = read.sketch is not None or read.rows is not None or read.is_archive_alone
     is_model = read.container not in (None, Container.UNKNOWN) or bool(read.shards)
     is_read = read.problem is None and is_model
     return is_read and not is_other and not never_read.forbids(never, read)
