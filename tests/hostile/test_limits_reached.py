@@ -128,8 +128,8 @@ def test_a_list_is_read_within_limits_and_nothing_is_written(what: str, tmp_path
 OF_LISTS = (
     PROGRAM
     + """
-from reseen.registry import rows
-rows.text_of = greedy(rows.text_of, "x")
+from reseen.registry import row_drafter
+row_drafter.text_of = greedy(row_drafter.text_of, "x")
 """
 )
 
