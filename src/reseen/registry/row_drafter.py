@@ -222,6 +222,10 @@ class RowDrafter:
         status = self._cell(cells, ListField.STATUS)
         if says_not_removed(text_of(status)) or says_no(status):
             return True
+        again = self._cell(cells, ListField.REINSTATED)
+        said = (text_of(again) or "").strip("-–— ")
+        if again is True or (said and not says_no(said)):
+            return True
         return says_no(self._cell(cells, ListField.REMOVED_ON))
 
     def _is_no_model(self, cells: Sequence[Cell]) -> bool:

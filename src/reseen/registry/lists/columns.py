@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reseen.errors import InputError
-from reseen.registry.lists.not_removed import is_of_another
+from reseen.registry.lists.not_removed import is_of_another, says_not_removed
 
 
 class ListField(StrEnum):
@@ -54,6 +54,8 @@ class ListField(StrEnum):
     """What became of the model: one that was not removed, or stands again, is no removal."""
     KIND = "kind"
     """What the row's file is: one that is a preview or a configuration is no removal."""
+    REINSTATED = "reinstated"
+    """Whether, or when, the model was put back, or the removal found to be a mistake."""
     LIST = "list"
     CLASS = "class"
     """Of the removal: likeness, intimate imagery, child abuse imagery, other."""
@@ -66,6 +68,8 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
         *("name", "model name", "model title", "model", "title", "display name"),
         *("nom", "nom du modele", "modele", "titre", "bezeichnung", "modellname", "modell"),
         *("titel", "nombre", "nombre del modelo", "modelo", "titulo"),
+        *("название", "название модели", "имя", "имя модели", "модель", "名称", "模型", "模型名"),
+        *("模型名称", "名稱", "モデル", "モデル名", "名前", "이름", "모델", "모델명", "모델 이름"),
     ),
     ListField.LINK: (
         *("link", "url", "uri", "href", "model link", "model url", "former link", "former url"),
@@ -73,7 +77,8 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
         *("civitai url", "page", "model page", "page url", "permalink", "web address", "address"),
         *("download url", "download link", "lien", "lien d'origine", "ancien lien", "adresse"),
         *("lien du modele", "verweis", "ehemaliger link", "enlace", "enlace original"),
-        *("enlace anterior", "vinculo", "direccion"),
+        *("enlace anterior", "vinculo", "direccion", "ссылка", "адрес", "链接", "模型链接", "地址"),
+        *("連結", "鏈接", "リンク", "링크", "주소"),
     ),
     ListField.SITE: (
         *("site", "host", "hub", "platform", "domain", "source site", "website"),
@@ -97,6 +102,8 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
         *("x amz checksum sha256", "integrity", "empreinte sha256", "somme de controle sha256"),
         *("prufsumme sha256", "pruefsumme sha256", "sha256 prufsumme", "huella sha256"),
         *("suma de verificacion sha256", "suma de comprobacion sha256"),
+        *("хеш sha256", "хэш sha256", "sha256 哈希", "哈希 sha256", "sha256 ハッシュ"),
+        *("ハッシュ sha256", "sha256 해시", "해시 sha256"),
     ),
     ListField.BLAKE3: ("blake3", "file blake3", "hash blake3", "b3", "b3sum"),
     ListField.XET: ("xet", "xet hash"),
@@ -126,7 +133,9 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
     ListField.HASH: (
         *("hash", "file hash", "model hash", "checksum", "digest", "short hash", "hashes"),
         *("empreinte", "somme de controle", "prufsumme", "pruefsumme", "hashwert", "huella"),
-        *("suma de verificacion", "suma de comprobacion"),
+        *("suma de verificacion", "suma de comprobacion", "хеш", "хэш", "хеш файла", "хэш файла"),
+        *("контрольная сумма", "哈希", "哈希值", "文件哈希", "哈希碼", "ハッシュ", "ハッシュ値"),
+        *("ファイルハッシュ", "해시", "해시값", "파일 해시"),
     ),
     ListField.ALGORITHM: ("algorithm", "hash algorithm", "hash type", "digest algorithm"),
     ListField.SIZE: (
@@ -153,10 +162,18 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
     ListField.STATUS: (
         *("status", "state", "decision", "outcome", "verdict", "resolution", "action"),
         *("action taken", "moderation status", "current status", "removal status"),
-        *("is removed", "is deleted", "statut", "etat", "decision prise", "entscheidung"),
-        *("massnahme", "estado", "resultado de la revision"),
+        *("is removed", "is deleted", "to ids", "statut", "etat", "decision prise"),
+        *("entscheidung", "event", "event type"),
+        *("massnahme", "estado", "resultado de la revision", "статус", "состояние", "решение"),
+        *("状态", "狀態", "处理结果", "結果", "状態", "ステータス", "対応", "상태", "처리 결과"),
     ),
     ListField.KIND: ("type", "kind", "file type", "file kind", "asset type", "asset kind", "role"),
+    ListField.REINSTATED: (
+        *("reinstated", "reinstated on", "reinstated at", "restored", "restored on", "restored at"),
+        *("revoked", "false positive", "is false positive", "whitelisted", "allowlisted", "kept"),
+        *("retabli le", "faux positif", "wiederhergestellt am"),
+        *("fehlalarm", "restaurado el", "falso positivo"),
+    ),
     ListField.LIST: ("list", "list name", "name of list", "source list", "batch"),
     ListField.CLASS: ("class", "removal class", "classification"),
 }
@@ -205,7 +222,7 @@ call a size, a name or a page may be something else's."""
 _LIKE_NAMES = frozenset({"summary", "subject", "headline", "issuetitle", "ticketsubject"})
 """Headings under which trackers keep what a ticket is about, where no column is called a name."""
 
-_OF_ENTRY = frozenset({"fields", "attributes", "properties", "row", "record", "attrs"})
+_OF_ENTRY = frozenset({"source", "fields", "attributes", "properties", "row", "record", "attrs"})
 """Names under which an API keeps all that an entry says."""
 
 _HINTS = (
@@ -297,6 +314,8 @@ class ColumnValues:
     """Texts, of which nearly each is another."""
     files: bool = False
     """Names of model files."""
+    status: bool = False
+    """Short words, some of which say that a model was not removed."""
     behind: bool = False
     """The links stand behind other text, which the heading tells."""
 
@@ -316,12 +335,13 @@ def recognise(
     spelled = [
         _BY_SPELLING.get(p) or _by_last_part(cell) for p, cell in zip(plain, cells, strict=False)
     ]
+    wholly = [_BY_SPELLING.get(p) is not None for p in plain]
     fields: dict[ListField, int] = {}
     for position, wanted in chosen.items():
         if wanted is not ListField.IGNORE:
             fields.setdefault(wanted, position)
     _not_as_they_are_called(spelled, looks, chosen)
-    for position, field in enumerate(spelled):
+    for position, field in sorted(enumerate(spelled), key=lambda pair: not wholly[pair[0]]):
         if position not in chosen and field is not None and field is not ListField.IGNORE:
             fields.setdefault(field, position)
     free = [at for at, field in enumerate(spelled) if field is None and at not in chosen]
@@ -330,6 +350,9 @@ def recognise(
         if not taken:
             fields[told] = position
     headed = any(cell.strip() for cell in cells)
+    if ListField.STATUS not in fields:
+        told_by = [at for at in free if looks[at].status and at not in fields.values()]
+        fields |= {ListField.STATUS: told_by[0]} if told_by else {}
     among = _among(looks, spelled, free, fields) if headed else None
     if among is not None:
         fields[ListField.HASH] = among
@@ -400,17 +423,27 @@ def _further(
         if field in HASHES and looks[position].digits >= 40:
             like |= dict.fromkeys(_numbered(header[position]), position)
     found: list[tuple[int, int]] = []
+    called = [plain for each in header if _BY_SPELLING.get(plain := plain_heading(each)) in _NAMED]
+    beside = len({*called}) < len(called)  # another table, of which nobody says what it is
     for position, heading in enumerate(header):
         if position in taken or position in chosen or looks[position].field is not ListField.HASH:
             continue
         if looks[position].among:
             continue
-        if is_of_another(heading):
+        if _is_aside(heading) or (beside and plain_heading(heading) in like):
             continue
         first = next((like[each] for each in _numbered(heading) if each in like), None)
         if first is not None and looks[first].digits == looks[position].digits:
             found.append((first, position))
     return tuple(found)
+
+
+_NAMED = (ListField.NAME, ListField.LINK)
+
+
+def _is_aside(heading: str) -> bool:
+    """Whether a heading tells of another thing than a removed file."""
+    return is_of_another(heading) or says_not_removed(heading)
 
 
 _NUMBER = re.compile(r"[\s_.(#-]{1,4}(?:\d{1,3}|[xy])\)?\s{0,4}\Z")
@@ -419,7 +452,8 @@ _NUMBER = re.compile(r"[\s_.(#-]{1,4}(?:\d{1,3}|[xy])\)?\s{0,4}\Z")
 _KIND = re.compile(
     r"sha[-_ ]?2(?:56)?|sha[-_ ]?1|md5|blake3|b3|autov[123]|crc32c?|crc64[-_ ]?nvme", re.IGNORECASE
 )
-_DIGITS = re.compile(r"[0-9]+")
+_DIGITS = re.compile(r"(?<![0-9])[0-9]{1,3}(?![0-9])")
+"""Longer numbers are ids, which tell columns apart ("customfield_10042")."""
 
 
 def _numbered(heading: str) -> frozenset[str]:
@@ -470,7 +504,7 @@ def _links_by_values(
 ) -> Iterator[tuple[int, ListField]]:
     """Columns of links, by their values alone."""
     for at in free:
-        if looks[at].field is ListField.LINK and not is_of_another(cells[at]):
+        if looks[at].field is ListField.LINK and not _is_aside(cells[at]):
             yield at, ListField.LINK
 
 
@@ -485,7 +519,7 @@ def _hashes(
         for at in free
         if looks[at].field is ListField.HASH
         and not looks[at].among
-        and not is_of_another(cells[at])
+        and not _is_aside(cells[at])
         and not looks[at].repeated
         and not (looks[at].often and cells[at].strip() and not _surely_a_file(cells[at]))
     ]
@@ -554,7 +588,7 @@ def parse_map(pairs: Sequence[str]) -> dict[str, ListField]:
 def _by_last_part(header: str) -> ListField | None:
     """ "hashes.SHA256", as nested entries are flattened, means what "SHA256" means."""
     before, dot, last = header.rpartition(".")
-    field = _BY_SPELLING.get(plain_heading(last)) if dot else None
+    field = _BY_SPELLING.get(plain_heading(last)) if dot and last[:1].strip() else None
     if field is None or is_of_another(before):
         return None
     if field in HASHES or field is ListField.TRIGGER_WORDS:

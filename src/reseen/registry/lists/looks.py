@@ -15,6 +15,7 @@ from datetime import date
 
 from reseen.errors import ListError
 from reseen.registry.lists.columns import ColumnValues, ListField, Meaning, recognise
+from reseen.registry.lists.not_removed import is_of_other_files, says_not_removed
 from reseen.registry.lists.table import MAX_COLUMNS, Cell, LinkedText
 from reseen.registry.lists.values import hash_among, hash_digits, value_of
 from reseen.store import links
@@ -37,6 +38,9 @@ _DATE = re.compile(r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d
 
 BEHIND = "links behind text"
 """What cells look like that workbooks keep links behind."""
+
+_LONGEST_STATUS, _WORDS_OF_STATUS = 40, 4
+"""Characters and words."""
 
 Row = tuple[int, Sequence[Cell]]
 
@@ -111,7 +115,16 @@ def values_of(cells: Iterable[Cell]) -> ColumnValues:
     if len(texts) < MOST_OF * total:
         return ColumnValues(said)
     names = len({text.strip().casefold() for text in texts}) >= MOST_OF * total
-    return ColumnValues(said, names=names, files=all(map(_FILE_NAME.search, texts)))
+    files = all(map(_FILE_NAME.search, texts))
+    return ColumnValues(said, names=names, files=files, status=_is_status(texts))
+
+
+def _is_status(texts: Sequence[str]) -> bool:
+    """Whether texts are words of a status, of which some say that a model was not removed. Notes
+    may begin with any word: they are longer."""
+    words = {*texts}
+    short = all(len(w) <= _LONGEST_STATUS and w.count(" ") < _WORDS_OF_STATUS for w in words)
+    return short and any(map(says_not_removed, words))
 
 
 def _percent(part: int, total: int) -> str:
@@ -144,10 +157,27 @@ def find(rows: Sequence[Row], given: Mapping[str, ListField] | None = None) -> F
             best = FoundHeader(at, names, meaning)
     if best is not None:
         at = best.position or 0
-        meaning = recognise(best.names, given, _sampled(cells[at + 1 :], len(best.names)))
-        if meaning.usable:  # its values may say that it is not what it is called
-            return FoundHeader(at, best.names, meaning)
+        grouped = _grouped(cells[at - 1], best.names) if at else best.names
+        for names in dict.fromkeys((grouped, best.names)):
+            meaning = recognise(names, given, _sampled(cells[at + 1 :], len(names)))
+            if meaning.usable:  # its values may say that it is not what it is called
+                return FoundHeader(at, names, meaning)
     return _by_values(cells, first_values, given)
+
+
+def _grouped(above: Sequence[Cell], names: tuple[str, ...]) -> tuple[str, ...]:
+    """The headings under those of groups ("Removed", "Base model"), each over the columns up to the
+    next: columns of another thing, or of what was not removed, are called so too."""
+    texts = [at for at, cell in enumerate(above[:MAX_COLUMNS]) if look_of(cell) is not None]
+    if not texts or texts == [0] or any(look_of(above[at]) != "text" for at in texts):
+        return names
+    told, group = [], ""
+    for at in range(max(len(names), texts[-1] + 1)):
+        group = str(above[at]).strip() if at in texts else group
+        own = names[at] if at < len(names) else ""
+        other = is_of_other_files(group) or says_not_removed(group)
+        told.append(f"{group} {own}" if other else own or (group if at in texts else ""))
+    return tuple(told)
 
 
 def _by_values(
@@ -206,7 +236,8 @@ def _heading_above(cells: Sequence[Sequence[Cell]], first: int) -> int | None:
     below = [cell for cell in cells[first] if look_of(cell) is not None]
     texts = all(look_of(cell) == "text" for cell in above)
     wide = len(above) >= max(2, len(below)) and len(cells[first - 1]) == len(cells[first])
-    comment = bool(above) and str(above[0]).startswith(("#", "//"))
+    first_cell = str(above[0]).strip() if above else ""
+    comment = first_cell.startswith(("#", "//")) and first_cell != "#"  # which heads numbers
     return first - 1 if texts and wide and not comment else None
 
 

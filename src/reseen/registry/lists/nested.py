@@ -26,6 +26,7 @@ from reseen.registry.lists.columns import (
 )
 from reseen.registry.lists.looks import look_of
 from reseen.registry.lists.not_removed import is_of_other_files, says_not_removed
+from reseen.registry.lists.stacked import is_header
 from reseen.registry.lists.table import UNREADABLE, Cell, as_cell
 from reseen.registry.lists.values import hash_among, hash_digits
 
@@ -36,7 +37,7 @@ JsonRow = dict[str, Cell]
 
 NOT_REMOVED = "entries of models that were not removed, by the key above them, were"
 OF_OTHERS = "entries of pictures, base models and what else stands beside a model were"
-_PAGES = ("items", "results", "data", "removals", "models", "rows")
+_PAGES = ("items", "results", "data", "removals", "models", "rows", "values")
 """Under one of these keys a page of an API's listing holds its entries."""
 _OF_FILES = frozenset({"files", "file", "siblings", "modelfiles", "weights"})
 """Arrays whose entries are files: what these call their name is a file's."""
@@ -136,11 +137,17 @@ def _outermost(root: dict[str, Any], left_out: Counter[str]) -> Iterator[JsonRow
         raise ListError("the file holds an error that a site answered, and no list")
     if civitai.rows_of(root) is None and hub_answers.rows_of(root) is None:
         for name in _PAGES:
-            if isinstance(root.get(name), list):
-                header = root.get("columns")
-                for entry in root[name]:
-                    if isinstance(header, list) and isinstance(entry, list):
-                        yield {str(h): as_cell(v) for h, v in zip(header, entry, strict=False)}
+            inner = root.get(name)
+            if isinstance(inner, dict) and isinstance(inner.get("rows"), list) and "cols" in inner:
+                yield from _outermost(inner, left_out)
+                return
+            if isinstance(inner, list):
+                header = _headings(root, inner)
+                for entry in inner:
+                    if entry is header:
+                        continue
+                    if header is not None and isinstance(entry, list):
+                        yield {_heading(h): as_cell(v) for h, v in zip(header, entry, strict=False)}
                     else:
                         found = rows_of(entry)
                         left_out.update(found.left_out)
@@ -163,6 +170,20 @@ def _outermost(root: dict[str, Any], left_out: Counter[str]) -> Iterator[JsonRow
             return
     rows = list(_rows(root, {}, 0, left_out))
     yield from rows or ([] if left_out else [_flat(root)])
+
+
+def _headings(root: Mapping[str, Any], rows: list[Any]) -> list[Any] | None:
+    """The headings of rows that are arrays: under a key of their own, or the first of the rows."""
+    for key in ("columns", "cols", "headers", "header"):
+        if isinstance(named := root.get(key), list):
+            return named
+    first = rows[0] if rows else None
+    return first if isinstance(first, list) and is_header(first) else None
+
+
+def _heading(column: object) -> str:
+    """A column's heading; where it is an object, what it calls its name."""
+    return str(column.get("name") if isinstance(column, dict) else column)
 
 
 def _is_by_columns(root: Mapping[str, Any]) -> bool:

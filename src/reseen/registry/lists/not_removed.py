@@ -22,6 +22,7 @@ _OTHERS = frozenset(
         *("basis", "bild", "bilder", "konto", "nutzer", "urheber", "melder", "beleg"),  # German
         *("dependency", "dependencies", "requires", "requirement", "requirements", "vaes"),
         *("pohja", "pohjamalli", "kuva", "bazowy", "immagine", "imagem", "afbeelding"),
+        *("infohash", "btih", "torrent", "commit"),  # 40 digits too, and of no file
     }
 )
 """Whole words of headings that tell of another thing than the removed file."""
@@ -66,6 +67,17 @@ _NOT_REMOVED = (
     *("appeal granted", "appeal accepted", "appeal successful", "overturned", "reversed"),
     *("removal reversed", "removal withdrawn", "mistake", "removed by mistake", "in error"),
     *("removed in error", "pending", "pending review", "under review", "in review"),
+    *("restore", "reinstate", "unremoved", "undeleted", "undelete", "unban", "unblock"),
+    *("stands again", "we keep these", "we keep the following", "we keep this"),
+    *("appeal won", "appeal upheld", "do not remove", "please do not remove", "don t remove"),
+    *("please don t remove", "not to be removed", "must not be removed"),
+    *("won t do", "won t fix", "not planned", "declined", "cancelled", "canceled"),
+    *("exonerated", "acquitted", "live again", "back online", "benign", "harmless"),
+    *("ne pas supprimer", "a conserver", "sans suite", "remis en ligne", "remise en ligne"),
+    *("nicht entfernen", "nicht loschen", "bitte nicht entfernen", "bitte nicht loschen"),
+    *("wieder freigegeben", "wieder online", "wieder da", "zuruckgenommen"),
+    *("no eliminar", "no retirar", "no borrar", "rehabilitado", "reactivado", "absuelto"),
+    *("ripristinato", "mantenuto", "mantido", "przywrocony", "hersteld", "behouden"),
     *("retabli", "retablie", "restaure", "restauree", "conserve", "conservee", "faux positif"),
     *("fausse alerte", "aucune action", "non supprime", "en attente", "liste blanche"),
     *("wiederhergestellt", "behalten", "nicht entfernt", "nicht geloscht", "falsch positiv"),
@@ -75,6 +87,16 @@ _NOT_REMOVED = (
 )
 """What a status, a sheet's name or a title says of models that were not removed, are not yet, or
 stand again; compared as `_plain` makes it."""
+
+_NOT_REMOVED_PARTS = (
+    *("восстанов", "возвращ", "оставлен", "ложное", "ложная", "ошибочно", "не удал", "не нарушает"),
+    *("на рассмотрении", "разрешен", "відновлен", "помилков"),
+    *("恢复", "恢復", "复原", "保留", "误判", "誤判", "误报", "誤報", "未删除", "未刪除", "误删"),
+    *("待审", "撤销删除", "白名单", "復元", "復活", "復旧", "誤検", "誤削除", "削除しない", "維持"),
+    *("審査中", "복원", "복구", "오탐", "유지", "삭제 안", "삭제하지", "검토 중"),
+)
+"""As `_NOT_REMOVED`, in writings that are not Latin; anywhere in a short text."""
+_LONGEST_STATUS = 40
 
 _OTHER_KINDS = frozenset(
     {
@@ -116,6 +138,7 @@ _STANDING = frozenset(
     for end in ("", "s")
 )
 _LONGEST = max(each.count(" ") + 1 for each in _STANDING)
+_EVENT = re.compile(r"[A-Za-z]{1,20}(?:[.:/][A-Za-z]{1,20}){0,3}[.:/]([A-Za-z]{1,20})\Z")
 _GONE = frozenset({"again", "later", "down", "then"})
 """Words behind which a status says that it did not stay so ("restored, then removed")."""
 
@@ -154,8 +177,16 @@ def is_of_another(heading: str) -> bool:
 
 def says_not_removed(text: str | None) -> bool:
     """Whether a status, a title or a sheet's name says that models were not removed, or stand
-    again: it is one of the known ways to say it, or begins so ("reinstated after appeal")."""
-    plain = _plain(text or "")
+    again: it is one of the known ways to say it, or begins so ("reinstated after appeal"). Of the
+    name of an event, its last part counts too ("model.restored")."""
+    text = text or ""
+    if not text.isascii() and len(text) <= _LONGEST_STATUS:
+        whole = unicodedata.normalize("NFKC", text).casefold()
+        if any(part in whole for part in _NOT_REMOVED_PARTS):
+            return True
+    if (event := _EVENT.match(text)) and says_not_removed(event[1]):
+        return True
+    plain = _plain(text)
     words = plain.split(" ")
     begun = (" ".join(words[:count]) for count in range(1, min(len(words), _LONGEST) + 1))
     return any(each in _STANDING for each in begun) and _GONE.isdisjoint(words)

@@ -34,7 +34,13 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _BEFORE = re.compile(r"([^\W\d_][^:=|,;().\[\]`]{0,38})[:=]\s{0,4}[`\"'*]{0,3}\Z")
-_PARTS = re.compile(r"[:()\[\]–—|;]|\s-\s|,\s")
+_PARTS = re.compile(r"[:()\[\]–—|;]|\s-\s|,\s|\s{2,}")
+_ACT = re.compile(
+    r"\b(?:action|status|state|event|decision|outcome|verdict|resolution)"
+    r"[\"']?\s{0,2}[=:]\s{0,2}[\"']?([^\W\d_][\w.: /-]{1,40})",
+    re.IGNORECASE,
+)
+"""What a line of a log says was done."""
 _TAGS = re.compile(r"</?[a-z]{1,10}(?:\s[^<>]{0,400})?>|~~")
 _FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,11}\Z")
 _AROUND = " \t:;,|*=_-–—\"'`()[]{}<>"
@@ -88,6 +94,8 @@ def said_in(line: str) -> Said | None:
     if any(says_not_removed(part) for part in (parts[:1] + parts[-1:])) and (
         len(parts) > 1 or label or digest is None
     ):
+        aside = STANDS
+    if digest is not None and (act := _ACT.search(rest)) and says_not_removed(act[1].split()[0]):
         aside = STANDS
     words = label if label and not _tells_nothing(label) else None
     words = words or " ".join(_TAGS.sub(" ", _LABEL.sub(" ", rest)).split()).strip(_AROUND)

@@ -24,6 +24,16 @@ _MARKS = (
 )
 
 
+_TELLING = {
+    "cp932": ("モデル", "ハッシュ", "リンク", "状態", "削除", "名前"),
+    "gb18030": ("模型", "名称", "链接", "哈希", "状态", "删除", "文件"),
+    "big5": ("模型", "名稱", "連結", "雜湊", "狀態", "刪除", "檔案"),
+    "cp949": ("모델", "이름", "링크", "해시", "상태", "삭제"),
+    "cp1251": ("назван", "модел", "ссылк", "хеш", "хэш", "статус", "удал"),
+    "koi8-r": ("назван", "модел", "ссылк", "хеш", "хэш", "статус", "удал"),
+}
+"""Encodings that lists without a mark have, each with words by which a list in it is told."""
+
 _NO_TEXT = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1a\x1b")
 """Bytes that stand in no text of Latin-1."""
 
@@ -53,6 +63,8 @@ def open_text(file: BinaryIO) -> tuple[io.TextIOWrapper, tuple[str, ...]]:
     if head.count(0) <= max(1, len(head) // 50):  # a stray one is forgiven
         if _is(file, "utf-8"):
             return _opened(file, "utf-8"), ()
+        if (told := _by_its_words(head)) and _is(file, told):
+            return _opened(file, told), (f"Read as {told}, by its headings: it is not UTF-8.",)
         if sum(byte in _NO_TEXT for byte in head) * 50 <= len(head):
             # Windows' own marks (curved quotes, dashes) stand where Latin-1 has none.
             latin = "cp1252" if _is(file, "cp1252") else "latin-1"
@@ -94,6 +106,15 @@ def _is(file: BinaryIO, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _by_its_words(head: bytes) -> str | None:
+    """The encoding in which usual headings stand in the beginning of a file."""
+    for encoding, words in _TELLING.items():
+        said = head.decode(encoding, errors="replace").casefold()
+        if any(word in said for word in words):
+            return encoding
+    return None
 
 
 def _utf16_without_mark(head: bytes) -> str | None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 from reseen.registry.lists.columns import KNOWING, ListField, plain_heading, recognise, spelled_as
 from reseen.registry.lists.looks import SAMPLE, Row, holds_values, look_of, values_of
-from reseen.registry.lists.not_removed import says_not_removed
+from reseen.registry.lists.not_removed import says_not_removed, still_standing
 from reseen.registry.lists.table import HEADING, NOT_REMOVED, Cell, ListTable, first_of
 
 _ROWS = 200
@@ -23,6 +23,11 @@ _LABEL = re.compile(
     r"[\s|*>-]{0,8}([^\W\d_][\w .()/'’-]{0,38}?)[\s*]{0,4}[:=|\t][\s*]{0,4}(\S.*)\Z"
 )
 """A line "Name: value", also as a list in Markdown writes it."""
+_AROUND = "#/;-*=_:|>[]() \t"
+_MARKED = re.compile(r"(?:#{1,6}|\d{1,6}[.)]|[-*+•])\s{1,8}")
+"""How a line begins that is a heading, or of a list."""
+_TITLE = "the title above"
+"""Stands for a column that no heading can be called as."""
 _LATER = "a value under a heading that the first rows do not have"
 
 
@@ -64,6 +69,8 @@ def turned_table(
         held = _held(row)
         if len(held) > 1:
             columns.setdefault(plain_heading(str(held[0])), str(held[0]))
+    if _are_titled(head, columns):
+        columns[_TITLE] = ListField.NAME.value
     names = [*columns]
     sample = [cells for _, cells in _models(head, names, Counter())]
     values = [values_of(cells[at] for cells in sample) for at in range(len(names))]
@@ -83,6 +90,28 @@ def turned_table(
     )  # fmt: skip
 
 
+def _are_titled(head: Sequence[Row], columns: Mapping[str, str]) -> bool:
+    """Whether records that do not name their models stand each below a line of its own that does:
+    a heading, or a numbered line."""
+    if any(spelled_as(heading) is ListField.NAME for heading in columns.values()):
+        return False
+    rows = [held for _, row in head if (held := _held(row))]
+    above = [
+        _titled(str(one[0]))
+        for one, below in pairwise(rows)
+        if len(one) == 1 and len(below) > 1 and _MARKED.match(str(one[0]))
+    ]
+    first = plain_heading(str(next((row[0] for row in rows if len(row) > 1), "")))
+    records = sum(len(row) > 1 and plain_heading(str(row[0])) == first for row in rows)
+    return len(above) > 1 and len({*above}) == len(above) and 2 * len(above) > records
+
+
+def _titled(line: str) -> str:
+    """What a title says, without its marks and its number."""
+    mark = _MARKED.match(line)
+    return (line[mark.end() :] if mark else line).strip(_AROUND)
+
+
 def _models(
     rows: Iterable[Row], names: Sequence[str], set_aside: Counter[str]
 ) -> Iterator[tuple[int, Sequence[Cell]]]:
@@ -90,6 +119,8 @@ def _models(
     at = {name: position for position, name in enumerate(names)}
     block: dict[int, tuple[int, Sequence[Cell]]] = {}
     standing = False
+    level = 0  # of the heading above models that stand
+    title: str | None = None
     for number, row in rows:
         held = _held(row)
         position = at.get(plain_heading(str(held[0]))) if len(held) > 1 else None
@@ -98,8 +129,18 @@ def _models(
             block = {}
         if position is not None:
             block[position] = (number, held[1:])
+            if title is not None and _TITLE in at:
+                block[at[_TITLE]] = (number, [title])
+                title = None
         elif len(held) == 1:
-            standing = says_not_removed(str(held[0]).strip("#/;-*=_:|>[]() \t"))
+            text = str(held[0])
+            own, title = len(text) - len(text.lstrip("#")), _titled(text)
+            if says_not_removed(title):
+                standing, level = True, own
+            elif 0 < own <= level:
+                standing = False  # another section begins
+            else:
+                standing = still_standing(title, standing)
             set_aside[HEADING] += 1
         elif held:
             set_aside[_LATER] += 1
