@@ -11,6 +11,9 @@ kinds of campaigns:
 - re-savers: a few people save the same models anew (other bytes, a rank of their own) under names
   of their own, when they like, with other files beside them.
 
+What their commits say is in `campaigns_commits`: known of the repositories in which a removal was
+recognised, whose history a scan asks for.
+
 The others: creators, people who put up a removed model or some, fans of one subject, people who
 fork, mirrors of everything, users of the same batch uploaders and trainers, and those who save what
 is popular on the days when it is about to go.
@@ -20,10 +23,13 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from reseen.review.campaign_accounts import SeenAccount, SeenFile
+from benchmarks import campaigns_commits as commits
+from benchmarks.campaigns_commits import Naming, Tool
+
+from reseen.observed import commit_messages
+from reseen.review.campaign_accounts import SeenAccount, SeenCommit, SeenFile
 
 HUB = "hub.example"
 KINDS = ("crew", "split", "successor", "drip", "re-savers")
@@ -130,14 +136,16 @@ _TOPICS = [
 _TRAINED = ("pytorch_lora_weights", "adapter_model", "lora", "model", "diffusion_pytorch_model")
 
 
+_FORK = Tool(lambda subject, _, __: (subject, subject), commits.folder)
+
+
 @dataclass
 class Person:
     """Somebody behind an account: when they sit at it, and what they use."""
 
     hour: float
     weekend: bool
-    tool: Callable[[str, bytes, int], tuple[str, str]]
-    """(subject, content, counter) -> (repository, path)."""
+    tool: Tool
 
 
 @dataclass
@@ -146,6 +154,17 @@ class Made:
 
     name: str
     files: list[SeenFile] = field(default_factory=list)
+    commits: list[SeenCommit] = field(default_factory=list)
+    repositories: dict[str, int] = field(default_factory=dict)
+    """When each was made."""
+
+    def seen(self) -> SeenAccount:
+        """The history is known of repositories in which a removal was recognised; of a file is
+        known when its repository was made."""
+        known = {one.repo for one in self.files if one.removal is not None}
+        told = tuple(one for one in self.commits if one.repo in known)
+        files = (replace(one, at=self.repositories[one.repo]) for one in self.files)
+        return SeenAccount(HUB, self.name, tuple(files), told)
 
 
 @dataclass(frozen=True)
@@ -162,6 +181,7 @@ class World:
 class _Maker:
     def __init__(self, seed: int, total: int) -> None:
         self.r = random.Random(seed)
+        self.habits = random.Random(f"{seed} commits")
         self.names: set[str] = set()
         self.made: list[Made] = []
         self.kinds: dict[str, str] = {}
@@ -219,9 +239,9 @@ class _Maker:
         self.made.append(Made(name))
         return self.made[-1]
 
-    def by_hand(self) -> Callable[[str, bytes, int], tuple[str, str]]:
-        """One of the ways in which people name what they upload themselves."""
-        r = self.r
+    def by_hand(self) -> Tool:
+        """One of the ways in which people upload themselves."""
+        r, h = self.r, self.habits
         dash, version = r.choice("-_"), r.choice(("", "_v1", "-v2", "_final", ""))
         trained = r.random() < 0.4
         stem = r.choice(_TRAINED)
@@ -232,34 +252,39 @@ class _Maker:
             shown = plain.title() if title else plain
             return plain, f"{stem if trained else shown + version}.safetensors"
 
-        return name
+        message = commits.by_hand(h, self.habit_word())
+        readme = h.random() < commits.READMES
+        return Tool(name, message, commits.collection(h, "hand"), readme)
 
-    def site_export(self) -> Callable[[str, bytes, int], tuple[str, str]]:
+    def habit_word(self) -> str:
+        return "".join(self.habits.choices(_SYLLABLES, k=3))
+
+    def site_export(self) -> Tool:
         """The popular uploader that names by the numbers of a model site."""
 
         def name(subject: str, content: bytes, _: int) -> tuple[str, str]:
             number = int.from_bytes(content[:3]) % 900_000 + 100_000
             return f"civ-{number}", f"{number}_{subject.replace('-', '_')}.safetensors"
 
-        return name
+        return Tool(name, commits.folder, commits.collection(self.habits, "popular"))
 
-    def hashed(self, length: int = 10) -> Callable[[str, bytes, int], tuple[str, str]]:
+    def hashed(self, length: int = 10) -> Tool:
         """The popular uploader that names by hashes."""
 
         def name(_: str, content: bytes, __: int) -> tuple[str, str]:
             return f"lora-{content.hex()[:8]}", f"{content.hex()[:length]}.safetensors"
 
-        return name
+        return Tool(name, commits.one_file, commits.collection(self.habits, "popular"))
 
-    def trainer(self) -> Callable[[str, bytes, int], tuple[str, str]]:
+    def trainer(self) -> Tool:
         """The popular trainer's own names."""
 
         def name(subject: str, content: bytes, _: int) -> tuple[str, str]:
             return f"{subject}-lora", f"{subject}-{content[0] % 20 * 500:06d}.safetensors"
 
-        return name
+        return Tool(name, commits.trained, commits.collection(self.habits, "popular"))
 
-    def usual_tool(self) -> Callable[[str, bytes, int], tuple[str, str]]:
+    def usual_tool(self) -> Tool:
         draw = self.r.random()
         if draw < 0.08:
             return self.site_export()
@@ -269,7 +294,7 @@ class _Maker:
             return self.trainer()
         return self.by_hand()
 
-    def script(self) -> Callable[[str, bytes, int], tuple[str, str]]:
+    def script(self) -> Tool:
         """What somebody wrote for a batch; three in ten use what everybody uses."""
         r = self.r
         draw = r.random()
@@ -294,9 +319,11 @@ class _Maker:
         def wrapped(subject: str, _: bytes, __: int) -> tuple[str, str]:
             return f"{prefix}{dash}{subject}", f"{subject}{tail or '_x'}.safetensors"
 
-        return r.choice((by_counter, by_counter, by_hash, fixed, wrapped))
+        naming: Naming = r.choice((by_counter, by_counter, by_hash, fixed, wrapped))
+        message = commits.of_script(self.habits, self.habit_word())
+        return Tool(naming, message, commits.collection(self.habits, "script"))
 
-    def person(self, tool: Callable[[str, bytes, int], tuple[str, str]] | None = None) -> Person:
+    def person(self, tool: Tool | None = None) -> Person:
         hour = (self.r.gauss(20, 3) + self.r.choice((-8, -5, 0, 0, 1, 5, 8))) % 24
         return Person(hour, self.r.random() < 0.4, tool or self.usual_tool())
 
@@ -320,10 +347,22 @@ class _Maker:
         subject = self.slugs[removal] if removal else f"{self.word()}-{r.choice(_TOPICS)}"
         if content is None:
             content = self.original(removal) if removal else self.content()
-        repo, path = person.tool(subject, content, len(account.files) + 1)
+        tool, counter = person.tool, len(account.files) + 1
+        repo, path = tool.naming(subject, content, counter)
+        repo = tool.collection or repo
         seen = removal if removal and r.random() < RECOGNISED else None
         layout = layout or b"layout %d" % int(r.paretovariate(0.6))
+        self.commit(account, tool, repo, tool.message(subject, path, counter), at)
         account.files.append(SeenFile(repo, path, content, at, seen, layout))
+
+    def commit(self, account: Made, tool: Tool, repo: str, title: str, at: int) -> None:
+        """What goes with a file."""
+        titles = [title]
+        if repo not in account.repositories:
+            titles += [commits.FIRST, *([commits.README] if tool.readme else [])]
+        account.repositories[repo] = min(at, account.repositories.get(repo, at))
+        for one in titles:
+            account.commits.append(SeenCommit(repo, commit_messages.kept(b"world", one), at))
 
     def batch(self, account: Made, person: Person, removals: list[int], at: int) -> None:
         """One after the other, minutes apart."""
@@ -516,6 +555,8 @@ class _Maker:
         self.kinds[account.name] = "batch user"
 
     def _copy(self, account: Made, file: SeenFile, at: int) -> None:
+        """A fork by the hub's own tool, whose message says from where."""
+        self.commit(account, _FORK, file.repo, f"Duplicate from someone/{file.repo}", at)
         account.files.append(
             SeenFile(file.repo, file.path, file.content, at, file.removal, file.layout)
         )
@@ -560,5 +601,5 @@ def world(seed: int, *, accounts: int = 10_000, campaigns: int = 30) -> World:
     for _ in range(mirrors):
         maker.mirror(sources)
     maker.r.shuffle(maker.made)
-    seen = tuple(SeenAccount(HUB, one.name, tuple(one.files)) for one in maker.made)
+    seen = tuple(one.seen() for one in maker.made)
     return World(seen, tuple(maker.campaigns), maker.kinds)

@@ -28,12 +28,25 @@ class SeenFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenCommit:
+    """A commit of the history of a repository, where that was asked for."""
+
+    repo: str
+    """As in `SeenFile`."""
+    message: bytes
+    """A keyed hash of its title's shape (`observed.commit_messages`)."""
+    at: int
+    """When, as who made it says: microseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
 class SeenAccount:
     """An account with what was seen of it."""
 
     hub: str
     name: str
     files: tuple[SeenFile, ...]
+    commits: tuple[SeenCommit, ...] = ()
 
     @property
     def place(self) -> str:
