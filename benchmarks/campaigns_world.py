@@ -27,7 +27,6 @@ from dataclasses import dataclass, field, replace
 
 from benchmarks import campaigns_commits as commits
 from benchmarks.campaigns_commits import Naming, Tool
-
 from reseen.observed import commit_messages
 from reseen.review.campaign_accounts import SeenAccount, SeenCommit, SeenFile
 
@@ -157,6 +156,8 @@ class Made:
     commits: list[SeenCommit] = field(default_factory=list)
     repositories: dict[str, int] = field(default_factory=dict)
     """When each was made."""
+    origins: dict[str, str] = field(default_factory=dict)
+    """Of those that are forks: of whose."""
 
     def seen(self) -> SeenAccount:
         """The history is known of repositories in which a removal was recognised; of a file is
@@ -554,12 +555,13 @@ class _Maker:
             self.batch(account, person, self.zipf(r.randint(1, 4)), self.sitting(person))
         self.kinds[account.name] = "batch user"
 
-    def _copy(self, account: Made, file: SeenFile, at: int) -> None:
-        """A fork by the hub's own tool, whose message says from where."""
-        self.commit(account, _FORK, file.repo, f"Duplicate from someone/{file.repo}", at)
-        account.files.append(
-            SeenFile(file.repo, file.path, file.content, at, file.removal, file.layout)
-        )
+    def _copy(self, account: Made, source: Made, file: SeenFile, at: int) -> None:
+        """A fork by the hub's own tool, whose message says from where: of one repository."""
+        repo = file.repo
+        while account.origins.setdefault(repo, source.name) != source.name:
+            repo += "-2"
+        self.commit(account, _FORK, repo, f"Duplicate from {source.name}/{file.repo}", at)
+        account.files.append(SeenFile(repo, file.path, file.content, at, file.removal, file.layout))
 
     def forker(self, sources: list[Made]) -> None:
         """A fork keeps the names, and comes later."""
@@ -569,7 +571,7 @@ class _Maker:
         for _ in range(min(15, int(r.paretovariate(0.8)))):
             source = liked if r.random() < 0.4 else r.choice(sources)
             file = r.choice(source.files)
-            self._copy(account, file, max(file.at or 0, self.sitting(person)) + HOUR)
+            self._copy(account, source, file, max(file.at or 0, self.sitting(person)) + HOUR)
         self.cover(account, person, 10)
         self.kinds[account.name] = "forker"
 
@@ -580,7 +582,7 @@ class _Maker:
             at = self.sitting(person)
             for file in source.files:
                 if r.random() < 0.7:
-                    self._copy(account, file, max(file.at or 0, at) + HOUR)
+                    self._copy(account, source, file, max(file.at or 0, at) + HOUR)
         self.kinds[account.name] = "mirror"
 
 

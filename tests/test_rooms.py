@@ -385,6 +385,7 @@ TABLES: dict[str, tuple[str, set[str]]] = {
     "claims": ("registry", {"match", "review", "scan"}),
     "comments": ("review", set()),
     "decided": ("review", set()),
+    "commit_habits": ("observed", set()),
     "decisions": ("review", set()),
     "digests": ("registry", {"match"}),
     "dismissals": ("review", set()),

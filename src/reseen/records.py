@@ -653,6 +653,15 @@ def account_of(repo: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryCommit:
+    """What a history says of a commit, beside its name."""
+
+    title: str
+    """Foreign text, which may hold a name."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """One model file as it stands at a hub, and what the hub declares of it."""
 

@@ -34,6 +34,7 @@ from reseen.hubs.hub import Usage
 from reseen.hubs.quota import Quota, retry_after
 from reseen.hubs.redirects import may_carry_token, origin, redirected
 from reseen.match.name_hints import sha256s_in
+from reseen.observed import commit_messages
 from reseen.observed.artifacts import commit_bytes
 from reseen.records import RepoType
 
@@ -188,7 +189,9 @@ def read_answer(given: HubAnswer) -> object:
             commit_bytes(one.commit)
         return sum_of(found), [p.reason for p in problems]
     if given.kind == "commits":
-        return sum_of(ref_answers.commits(value))
+        told = ref_answers.told_of_commits(value)
+        shapes = [commit_messages.shape(each.title) for each in told]
+        return sum_of(ref_answers.commits(value)), sum_of(told), shapes
     told = [
         answers.repository("hub.example", RepoType.MODEL, each, access)
         for each in (value if isinstance(value, list) else [value])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reseen.errors import HubGarbage
 from reseen.hubs import answers, ref_answers
 from reseen.hubs.hub import FilesPage
-from reseen.records import Problem, Repository, RepoType
+from reseen.records import HistoryCommit, Problem, Repository, RepoType
 
 SHA = "ab" * 32
 OID = "cd" * 20
@@ -332,6 +332,20 @@ def test_branches_and_commits_are_known_whatever_word_names_the_commit(word: str
     history = [{word: "a" * 40, "title": "x"}, {word: "b" * 40}]
     assert ref_answers.commits(history) == ["a" * 40, "b" * 40]
     assert ref_answers.commits({"commits": history}) == ["a" * 40, "b" * 40]
+
+
+def test_what_is_said_of_commits_is_taken_as_far_as_it_can_be_read() -> None:
+    date = "2026-11-03T20:41:07.000Z"
+    at = datetime(2026, 11, 3, 20, 41, 7, tzinfo=UTC)
+    page: list[object] = [
+        {"id": "a" * 40, "title": "x" * 500, "date": date},
+        *({"title": "x"}, {"date": date}, {"title": 3, "date": date}, {"title": "x", "date": 7}),
+        None,
+    ]
+    told = ref_answers.told_of_commits(page)
+    assert told == [HistoryCommit("x" * ref_answers.LONGEST_TITLE, at)]
+    assert ref_answers.told_of_commits({"commits": page}) == told
+    assert ref_answers.told_of_commits("x") == ref_answers.told_of_commits({}) == []
 
 
 @pytest.mark.parametrize("value", [{}, {"commits": {}}, [{"tree": "a" * 40}], ["a" * 40], 3, None])

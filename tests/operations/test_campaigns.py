@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import event, select
@@ -12,15 +13,20 @@ from tests.any_store import keyring, settings, store
 from tests.campaigns_made import HUB, bystanders, crew
 
 from reseen.errors import AccessError, Conflict, NotFound
+from reseen.observed import commit_habits
+from reseen.observed.artifacts import instant
+from reseen.observed.commit_messages import kept
 from reseen.operations import campaigns as acts
 from reseen.operations import cases as case_acts
 from reseen.operations import log_check
-from reseen.review import campaign_view, campaigns
+from reseen.records import HistoryCommit
+from reseen.review import campaign_rows, campaign_view, campaigns
+from reseen.review.campaign_traits import SITTING
 from reseen.review.campaigns import Campaign
 from reseen.review.decide import DecidedBy, ShownCase
 from reseen.review.roles import Role, Who
 from reseen.review.verdicts import Verdict
-from reseen.store import audit, campaign_schema, service_schema
+from reseen.store import audit, campaign_schema, schema, service_schema
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
 
@@ -93,6 +99,27 @@ def test_one_is_found_and_stays_the_same_while_accounts_join_and_leave(
     assert [one.account for one in second.accounts if one.is_new] == ["q7wandler"]
     acts.find(store)
     assert every(store) == [second], "found again it is the same"
+
+
+def test_what_commits_show_is_looked_at_since_a_repository_was_made(
+    store: Store, removals: list[str]
+) -> None:
+    """What is older came along with it, from elsewhere."""
+    campaigns_made.put(store, crew(MEMBERS[:1], ARCHIVE), removals)
+    with store.write() as connection:
+        r = schema.repositories.c
+        mine = select(r.pk, r.created_at).where(r.repo.startswith(MEMBERS[0])).order_by(r.pk)
+        pk, made = connection.execute(mine).first() or (0, 0)
+        titles = {"upload": timedelta(hours=30), "old": timedelta(hours=-2), "made": timedelta()}
+        said = [HistoryCommit(title, instant(made) + by) for title, by in titles.items()]
+        commit_habits.keep(connection, store.secret, pk, said)
+        there = campaign_rows.population(connection, store.secret)
+    (one,) = (each for each in there.accounts if each.name == MEMBERS[0])
+    later = int((instant(made) + titles["upload"]).timestamp() * 1e6) // SITTING
+    assert later in one.sittings
+    told = {f"message {kept(store.secret, title).hex()}" for title in ("upload", "made")}
+    assert one.messages == told
+    assert not any(each.messages for each in there.accounts if each.name != MEMBERS[0])
 
 
 def test_who_was_dismissed_leaves_and_what_is_not_found_any_more_has_ended(

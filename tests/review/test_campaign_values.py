@@ -10,7 +10,7 @@ import pytest
 from tests.campaigns_made import HOUR, HUB, START, bystanders, crew, file
 
 from reseen.review import campaign_following, campaign_groups, campaign_names
-from reseen.review.campaign_accounts import SeenAccount, SeenFile
+from reseen.review.campaign_accounts import SeenAccount, SeenCommit, SeenFile
 from reseen.review.campaign_score import Population
 from reseen.review.campaign_traits import first_copies, traits
 
@@ -114,6 +114,94 @@ def test_nobody_of_whom_the_hub_says_no_time_comes_after_others() -> None:
     attack = copies_of(victim, ("goldenharbor1", "goldenharbor2", "g0ldenharbor", "goldenharbour"))
     undated = replace(victim, files=tuple(replace(one, at=None) for one in victim.files))
     groups = found_in([*bystanders(1_200), undated, *attack])
+    assert all(victim.name not in group for group in groups)
+
+
+TOLD = b"a script's own message"
+USUAL = b"upload folder using huggingface_hub"
+
+
+def by_one_script(message: bytes | None) -> list[SeenAccount]:
+    """Accounts of an archive that is shared out: no removal, no name and no file's name in common,
+    but one evening; with what their commits say, if that is known."""
+    found = []
+    for number, name in enumerate(MEMBERS):
+        at = START + 900 * HOUR + number * 4 * 60_000_000
+        way = ("oaks", "lake", "mill", "dune", "reef")[number]
+        files = tuple(
+            file(
+                f"{way}{of}", f"{way}-{of}.bin", at + of * 1_000_000, 2_000 + 4 * number + of, name
+            )
+            for of in range(4)
+        )
+        commits = tuple(SeenCommit(one.repo, message, one.at or 0) for one in files if message)
+        found.append(SeenAccount(HUB, name, files, commits))
+    return found
+
+
+def with_commits(accounts: Iterable[SeenAccount], message: bytes) -> list[SeenAccount]:
+    return [
+        replace(one, commits=tuple(SeenCommit(f.repo, message, f.at or 0) for f in one.files))
+        for one in accounts
+    ]
+
+
+def test_a_message_that_few_leave_ties_accounts_and_one_that_all_leave_does_not() -> None:
+    others = with_commits(bystanders(1_200), USUAL)
+    assert found_in([*others, *by_one_script(None)]) == []
+    assert found_in([*others, *by_one_script(USUAL)]) == []
+    (group,) = found_in([*others, *by_one_script(TOLD)])
+    assert group <= set(MEMBERS)
+    assert len(group) >= len(MEMBERS) - 1, "but the first, who came after nobody"
+
+
+def test_a_message_is_rare_among_those_of_whom_commits_are_known() -> None:
+    """Where few histories are known, one that they all have is no sign."""
+    few, others = with_commits(bystanders(3), TOLD), bystanders(1_200)[3:]
+    assert found_in([*few, *others, *by_one_script(TOLD)]) == []
+
+
+def gathering(dates: bool) -> list[SeenAccount]:
+    """Accounts that put all into one repository, which each made on another day."""
+    found = []
+    for number in range(5):
+        repo, at = "loras", START + (300 + 50 * number) * HOUR
+        files = tuple(
+            file(repo, f"{'abcde'[number] * 5}{'-' * of}z.bin", at, 3_000 + 5 * number + of, number)
+            for of in range(4)
+        )
+        evenings = (START + 2_000 * HOUR, START + 2_200 * HOUR)
+        commits = tuple(SeenCommit(repo, USUAL, one + number * 60_000_000) for one in evenings)
+        found.append(SeenAccount(HUB, f"polarlynx{number + 3}", files, commits if dates else ()))
+    return found
+
+
+def test_hours_of_commits_are_sittings_where_all_goes_into_one_repository() -> None:
+    others = with_commits(bystanders(), USUAL)
+    assert found_in([*others, *gathering(dates=False)]) == []
+    (group,) = found_in([*others, *gathering(dates=True)])
+    assert group <= {f"polarlynx{n}" for n in range(3, 8)}
+    assert len(group) >= 3
+
+
+def test_nobody_is_drawn_in_by_what_the_commits_of_others_say() -> None:
+    """Messages and dates of commits are written by who makes them: an attacker's, in repositories
+    made long before, say what the victim's say, an hour earlier, and the re-uploads are there."""
+    (victim,) = with_commits([innocent()], TOLD)
+    old = START - 9_000 * HOUR
+    attack = []
+    for number, name in enumerate(("quietlake42", "mossy-fern", "b7wanderer", "t-holloway")):
+        files = tuple(
+            file(f"{name}-{n}", f"{name}_{n}.bin", old + (97 * number + n) * HOUR, 2_000 + n, name)
+            for n in range(4, 16)
+        )
+        commits = tuple(
+            SeenCommit(files[of % len(files)].repo, TOLD, one.at - HOUR // 2 - number)
+            for of, one in enumerate(victim.commits)
+        )
+        attack.append(SeenAccount(HUB, name, files, commits))
+    groups = found_in([*with_commits(bystanders(1_200), USUAL), victim, *attack])
+    assert groups, "the attackers show themselves"
     assert all(victim.name not in group for group in groups)
 
 

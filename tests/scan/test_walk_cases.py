@@ -18,7 +18,7 @@ from tests.scan.walking import KEYRING, fill, seen_at, walk_hub
 
 from reseen.hubs.hub import WantedRepositories
 from reseen.hubs.huggingface import HuggingFace
-from reseen.observed import sightings
+from reseen.observed import commit_habits, commit_messages, sightings
 from reseen.records import Confirmed, Coverage, Digest, DigestKind, Names, RemovedFile, Rung
 from reseen.scan.target import Confirm, Options, Target
 from reseen.store.database import Store
@@ -55,6 +55,18 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
         walked.walk(hub.endpoint, FULL)
     yield walked
     walked.store.close()
+
+
+def test_shapes_of_messages_are_kept_where_a_history_was_asked_for(full: Walked) -> None:
+    with full.store.read() as connection:
+        query = select(repositories.c.pk).where(repositories.c.repo == "account-07/cleaned-up")
+        (pk,) = connection.scalars(query)
+        told = commit_habits.of_repositories(connection, [pk])[pk]
+    titles = ("initial", "Upload old", "Delete old")
+    assert {one.message for one in told} == {
+        commit_messages.kept(full.store.secret, title) for title in titles
+    }
+    assert all(one.at % commit_habits.HOUR == 0 for one in told)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.what}, {c.repo}")

@@ -219,6 +219,7 @@ def test_it_goes_on_working(old: str, released: str) -> None:
         "0015": 11,
         "0016": 11,
         "0017": 11,
+        "0018": 11,
     }.get(released, 7)
     lines += SEALED_SINCE[released]
     with Store(old, upgrade=True) as store:

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar, cast
 from reseen.errors import HubMissing
 from reseen.files.source import Range, Reader
 from reseen.files.system_limits import limits
-from reseen.records import Artifact, DigestKind, Problem, Repository, RepoType
+from reseen.records import Artifact, DigestKind, HistoryCommit, Problem, Repository, RepoType
 
 T = TypeVar("T")
 
@@ -136,6 +136,8 @@ class Revisions:
 
     revisions: tuple[Revision, ...]
     problems: tuple[Problem, ...] = ()
+    commits: tuple[HistoryCommit, ...] = ()
+    """Of its history, as far as the hub says it without being asked for more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,13 +221,13 @@ class HuggingFace(HttpHub):
         leading = await self.refs(type, repo)
         found, problems = list(leading.revisions), list(leading.problems)
         heads = [r.commit for r in found if r.ref is not None and not r.ref.startswith("refs/")]
-        history, left = await self._histories.of(api_path(type, repo), heads)
-        for why in dict.fromkeys(left):
+        history = await self._histories.of(api_path(type, repo), heads)
+        for why in dict.fromkeys(history.left):
             counted = GATED_HISTORY if why.startswith(CLOSED) else NOT_ALL_REFS
             problems.append(self._problem(repo, why, counted))
         named = {commit_key(revision.commit) for revision in found}
-        found.extend(Revision(None, c) for c in history if commit_key(c) not in named)
-        return Revisions(tuple(found), tuple(problems))
+        found.extend(Revision(None, c) for c in history.commits if commit_key(c) not in named)
+        return Revisions(tuple(found), tuple(problems), tuple(history.told))
 
     async def read(self, artifact: Artifact, wanted: Range) -> bytes:
         """Bytes of an artifact: at most `wanted.length`, fewer where it ends."""

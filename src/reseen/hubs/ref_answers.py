@@ -1,7 +1,7 @@
 """What a hub's answers say of commits: what leads to one, and the history.
 
 What comes in: JSON, as the Hub gives it or as git's servers do. What goes out: revisions, ids of
-commits, and a problem for each entry that cannot be read.
+commits, their titles and dates, and a problem for each entry that cannot be read.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reseen.errors import HubGarbage
-from reseen.hubs.answers import commit_name, is_no_ref
+from reseen.hubs.answers import commit_name, instant, is_no_ref
 from reseen.hubs.hub import Revision
-from reseen.records import Problem
+from reseen.records import HistoryCommit, Problem
 
+LONGEST_TITLE = 200
+"""Characters of a commit's title that are looked at."""
 _KINDS_OF_REFS = ("branches", "tags", "converts", "pullRequests")
 _COMMIT_WORDS = (
     "targetCommit",
@@ -93,6 +95,18 @@ def commits(value: object) -> list[str]:
     if None in ids:
         raise HubGarbage("the hub's history holds something that is no commit")
     return [id for id in ids if id is not None]
+
+
+def told_of_commits(value: object) -> list[HistoryCommit]:
+    """What the same page says of them, as far as it does: titles, and when they were made."""
+    entries = value.get("commits") if isinstance(value, dict) else value
+    found: list[HistoryCommit] = []
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict):
+            title, at = entry.get("title"), instant(entry.get("date"))
+            if isinstance(title, str) and at is not None:
+                found.append(HistoryCommit(title[:LONGEST_TITLE], at))
+    return found
 
 
 def _commit_of(entry: Mapping[str, object]) -> str | None:

@@ -1,8 +1,8 @@
 """What is kept of a commit's message: its shape, as a keyed hash.
 
-Goes in a title as a hub tells it, come out 16 bytes. A shape has the usual words of such titles, signs, and
-places where anything else stood: a name, a file, a number. So it tells which tool or habit wrote
-it, and holds no word that could be somebody's name, not even hashed.
+Goes in a title as a hub tells it, come out 16 bytes. A shape has the usual words of such titles,
+signs, and places where anything else stood: a name, a file, a number. So it tells which tool or
+habit wrote it, and holds no word that could be somebody's name, not even hashed.
 """
 
 from __future__ import annotations

@@ -18,7 +18,10 @@ from reseen.review.campaign_score import Population, Profile, Score
 from reseen.review.campaign_traits import Key, SignalKind, Traits
 
 MARGIN = 9.0
-"""Bits beyond those by which one of all accounts would belong to a group by chance."""
+"""Bits beyond those by which one of all accounts would belong to a group by chance; for a group of
+many, beyond those by which so many would: false discoveries stay the same part of what is found."""
+MOST_COUNTED = 32
+"""Accounts of a group that are counted so: whoever makes more lowers nothing further."""
 AFTER = 7.0
 """Bits that must be of what the account did after others of the group had: others can copy what an
 account did, and nobody can copy what it will do."""
@@ -149,16 +152,17 @@ def _grown(
     scores: dict[int, Score] = {}
     for step in range(ROUNDS):
         let_go = SLACK * max(0.0, 1 - step / (ROUNDS - 3))
-        profile = Profile(population, members)
-        near = set(members)
+        profile, asked = Profile(population, members), bar - _by_size(len(members))
+        common: Counter[int] = Counter()
         for kind, had in profile.had.items():
             for key in had:
-                near.update(postings.get((kind, key), ()))
+                common.update(postings.get((kind, key), ()))
+        near = members.union(number for number, things in common.items() if things > 1)
         scores = {number: profile.score(number) for number in near}
         scores = {
             number: score
             for number, score in scores.items()
-            if belongs(population.accounts[number], score, bar - let_go, BESIDE - let_go / 2)
+            if belongs(population.accounts[number], score, asked - let_go, BESIDE - let_go / 2)
         }
         before, members = members, set(scores) | (members if step < ONLY_GROWS else set())
         if len(members) < 2 or len(members) > LARGEST:
@@ -207,4 +211,10 @@ def _apart(population: Population, found: list[dict[int, Score]], bar: float) ->
 
 
 def _fits(profile: Profile, number: int, bar: float) -> bool:
-    return belongs(profile.population.accounts[number], profile.score(number), bar)
+    asked = bar - _by_size(len(profile.numbers))
+    return belongs(profile.population.accounts[number], profile.score(number), asked)
+
+
+def _by_size(accounts: int) -> float:
+    """Bits by which less is asked for a group of so many."""
+    return math.log2(max(1, min(accounts, MOST_COUNTED)))

@@ -15,8 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
+from reseen.observed import commit_habits
 from reseen.records import Rung, account_of
-from reseen.review.campaign_accounts import SeenAccount, SeenFile
+from reseen.review.campaign_accounts import SeenAccount, SeenCommit, SeenFile
 from reseen.review.campaign_following import Place
 from reseen.review.campaign_score import Population
 from reseen.review.campaign_traits import Traits, first_copies, traits
@@ -203,5 +204,12 @@ def _traits(
                 if len(mine) < MOST_FILES or removal is not None:
                     repo, at = named[row.repository_pk]
                     mine.append(_file(row, repo, at, removal))
+        told = commit_habits.of_repositories(connection, named)
         for place in some:
-            yield traits(SeenAccount(place[0], place[1], tuple(files[place])), first)
+            commits = tuple(
+                SeenCommit(repo.rpartition("/")[2], commit.message, commit.at)
+                for pk, repo, at in repositories.get(place, ())
+                for commit in told.get(pk, ())
+                if at is None or commit.at + commit_habits.HOUR > at
+            )
+            yield traits(SeenAccount(place[0], place[1], tuple(files[place]), commits), first)

@@ -48,6 +48,25 @@ class Population:
                 here = self.holders[kind]
                 self.beside[kind].update(key for key in keys if key in here)
         self.held = {kind: found.total() for kind, found in self.holders.items()}
+        self.messages = frozenset(key for one in accounts for key in one.messages)
+        self.told = sum(one.has_history for one in accounts)
+        """Accounts of which commits are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Had:
+    """How many accounts of a group have a thing; who first, and since when the next."""
+
+    count: int
+    at: int
+    who: int
+    next: int = NEVER
+
+    def also(self, at: int, who: int) -> _Had:
+        """One account more."""
+        if at < self.at:
+            return _Had(self.count + 1, at, who, self.at)
+        return _Had(self.count + 1, self.at, self.who, min(self.next, at))
 
 
 class Profile:
@@ -57,21 +76,18 @@ class Profile:
         self.population = population
         self.numbers = frozenset(numbers)
         """Of accounts, in the population's order."""
-        self.had: dict[SignalKind, dict[Key, list[tuple[int, int]]]] = {
-            kind: {} for kind in SignalKind
-        }
-        """Who has each thing, and since when, the first first."""
-        for number in self.numbers:
+        self.had: dict[SignalKind, dict[Key, _Had]] = {kind: {} for kind in SignalKind}
+        """Who has each thing, and since when."""
+        for number in sorted(self.numbers):
             for kind, mine in population.things[number].items():
                 theirs = self.had[kind]
                 for key, at in mine.items():
-                    theirs.setdefault(key, []).append((at, number))
+                    had = theirs.get(key)
+                    theirs[key] = _Had(1, at, number) if had is None else had.also(at, number)
         self._held: dict[SignalKind, int] = {}
         self._outside: dict[SignalKind, int] = {}
         for kind, theirs in self.had.items():
-            for some in theirs.values():
-                some.sort()
-            self._held[kind] = sum(map(len, theirs.values()))
+            self._held[kind] = sum(had.count for had in theirs.values())
             holders = population.holders[kind]
             self._outside[kind] = sum(holders[key] for key in theirs) - self._held[kind]
 
@@ -80,21 +96,28 @@ class Profile:
         bits: dict[SignalKind, float] = {}
         after: dict[SignalKind, float] = {}
         shared = 0
+        inside = number in self.numbers
         for kind, mine in self.population.things[number].items():
+            theirs = self.had[kind]
             common: dict[Key, int] = {}
             later: dict[Key, int] = {}
-            for key, at in mine.items():
-                others = [when for when, who in self.had[kind].get(key, ()) if who != number]
+            for key in mine.keys() & theirs.keys():
+                had, at = theirs[key], mine[key]
+                others = had.count - inside
                 if others:
-                    common[key] = len(others)
-                    if others[0] < at < NEVER:
-                        later[key] = len(others)
+                    common[key] = others
+                    first = had.next if had.who == number else had.at
+                    if first < at < NEVER:
+                        later[key] = others
             if kind is SignalKind.REMOVALS:
                 shared = len(common)
+            if not common:
+                bits[kind] = after[kind] = 0.0
+                continue
             counted = kind in (SignalKind.REMOVALS, SignalKind.SITTINGS)
             measure = self._by_pool if counted else self._by_rarest
             bits[kind] = measure(kind, number, common)
-            after[kind] = measure(kind, number, later)
+            after[kind] = measure(kind, number, later) if later != common else bits[kind]
         return Score(bits, sum(after.values()), shared)
 
     def _by_pool(self, kind: SignalKind, number: int, common: Mapping[Key, int]) -> float:
@@ -106,7 +129,7 @@ class Profile:
         outside, held = self._outside[kind], self.population.held[kind] - self._held[kind]
         if number in self.numbers:
             theirs = self.had[kind]
-            alone = [key for key in mine if len(theirs[key]) == 1]
+            alone = [key for key in mine if theirs[key].count == 1]
             outside -= sum(self.population.holders[kind][key] - 1 for key in alone)
         else:
             outside -= len(common)
@@ -117,7 +140,7 @@ class Profile:
 
     def _by_rarest(self, kind: SignalKind, number: int, common: Mapping[Key, int]) -> float:
         """Bits of the rarest thing that many of the group have, of those that the account has."""
-        others = len(self.numbers - {number})
+        others = len(self.numbers) - (number in self.numbers)
         least = max(1, math.ceil(others * SHARED_BY))
         best = 0.0
         for key, count in common.items():
@@ -131,6 +154,8 @@ class Profile:
         more. `count` of `others` of the group have it, and so does the account itself."""
         there = self.population
         outside = there.holders[kind][key] - count
+        if key in there.messages:
+            return min(1.0, outside / max(1, there.told - others))
         total = len(there.accounts) - others
         every = (outside + there.beside[kind][key]) / max(1, total + there.others)
         return min(1.0, max(outside / max(1, total), every))

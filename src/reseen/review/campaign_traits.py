@@ -5,8 +5,9 @@ Four kinds of signals, each of which somebody could share with others by chance 
 none of them is enough:
 
 - removals: the same removed models;
-- marks: what a tool leaves (shapes of file and repository names, the layout of files);
-- sittings: re-uploads within the same two hours;
+- marks: what a tool leaves (shapes of file and repository names, the layout of files, shapes of
+  commits' messages);
+- sittings: re-uploads within the same two hours, and commits where re-uploads stand;
 - names: accounts' names of one pattern.
 """
 
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reseen.review import campaign_names
-from reseen.review.campaign_accounts import SeenAccount, SeenFile
+from reseen.review.campaign_accounts import SeenAccount, SeenCommit, SeenFile
 
 SITTING = 2 * 3_600_000_000
 """Microseconds. Who uploads a batch is done within so long."""
@@ -57,12 +58,16 @@ class Traits:
     """By pk."""
     marks: Mapping[Key, int]
     sittings: Mapping[Key, int]
-    """In which it re-uploaded: numbers of two hours."""
+    """In which it re-uploaded, or had commits there: numbers of two hours."""
     names: frozenset[Key]
     began: int
     """When its first repository was made."""
     contents: int
     """Different files that are known of it."""
+    messages: frozenset[Key] = frozenset()
+    """Those marks that are of commits."""
+    has_history: bool = False
+    """Commits of it are known."""
 
 
 def first_copies(accounts: Iterable[SeenAccount]) -> dict[bytes, tuple[int, str]]:
@@ -83,32 +88,70 @@ def traits(account: SeenAccount, first: Mapping[bytes, tuple[int, str]]) -> Trai
     """Of an account. `first`: what `first_copies` says of all that are compared."""
     removals: dict[int, int] = {}
     sittings: dict[int, int] = {}
-    with_mark: Counter[str] = Counter()
-    since: dict[str, int] = {}
+    tools, told = _Habits(), _Habits()
     contents = len({file.content for file in account.files})
+    messages = _messages(account.commits)
+    own: set[str] = set()
     for file in account.files:
         at = NEVER if file.at is None else file.at
-        for mark in _marks(file, account.place, first):
-            with_mark[mark] += 1
-            since[mark] = min(at, since.get(mark, NEVER))
+        marks = _marks(file, account.place, first)
+        tools.add(marks, at)
+        if file.repo in messages:
+            told.add(messages[file.repo], NEVER)
         if file.removal is not None:
             removals[file.removal] = min(at, removals.get(file.removal, NEVER))
-            if file.at is not None and _is_own(_named(file), account.place, first):
-                sitting = file.at // SITTING
-                sittings[sitting] = min(at, sittings.get(sitting, NEVER))
-    few = max(1, int(contents * HABIT))
-    habits = [(mark, files) for mark, files in with_mark.items() if files >= few]
-    habits = sorted(habits, key=lambda one: (-one[1], one[0]))[:MOST]
+            if _is_own(_named(file), account.place, first):
+                own.add(file.repo)
+                if file.at is not None:
+                    sitting = file.at // SITTING
+                    sittings[sitting] = min(at, sittings.get(sitting, NEVER))
+    # Who makes a commit writes its date and message, and could have them earlier than they are: so
+    # they never tell who was first.
+    for commit in account.commits:
+        if commit.repo in own:
+            sittings.setdefault(commit.at // SITTING, NEVER)
+    by_tool, by_message = tools.habits(), told.habits()
     return Traits(
         hub=account.hub,
         name=account.name,
         removals=_earliest(removals),
-        marks={mark: since[mark] for mark, _ in habits},
+        marks={**by_tool, **by_message},
         sittings=_earliest(sittings),
         names=campaign_names.of_account(account.name),
         began=min((file.at for file in account.files if file.at is not None), default=NEVER),
         contents=contents,
+        messages=frozenset(by_message),
+        has_history=bool(account.commits),
     )
+
+
+class _Habits:
+    """Marks of files, and how many have each."""
+
+    def __init__(self) -> None:
+        self._files = 0
+        self._with: Counter[str] = Counter()
+        self._since: dict[str, int] = {}
+
+    def add(self, marks: Iterable[str], at: int) -> None:
+        """Those of one file."""
+        self._files += 1
+        for mark in marks:
+            self._with[mark] += 1
+            self._since[mark] = min(at, self._since.get(mark, NEVER))
+
+    def habits(self) -> dict[Key, int]:
+        """Marks that many of the files have, and since when."""
+        few = max(1, int(self._files * HABIT))
+        most = sorted((-files, mark) for mark, files in self._with.items() if files >= few)
+        return {mark: self._since[mark] for _, mark in most[:MOST]}
+
+
+def _messages(commits: Iterable[SeenCommit]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for commit in commits:
+        found.setdefault(commit.repo, set()).add(f"message {commit.message.hex()}")
+    return found
 
 
 def _earliest(found: Mapping[int, int]) -> dict[Key, int]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from reseen.hubs.hub import FilesPage, RepositoryPage, Revisions
 from reseen.observed import artifacts as seen
-from reseen.observed import known_commits, sightings, walks
+from reseen.observed import commit_habits, known_commits, sightings, walks
 from reseen.observed.readings import read_so_far
 from reseen.observed.walks import (
     ACCOUNT,
@@ -459,6 +459,7 @@ def _refer(
     frontier.add(connection, scan.pk, work)
     past = [revision.commit for revision in revisions.revisions if revision.ref is None]
     seen.only_in_history(connection, lease.repository_pk, past)
+    commit_habits.keep(connection, scan.secret, lease.repository_pk, revisions.commits)
     walks.followed(connection, [lease.repository_pk], REFS)
     counts: dict[str, int] = dict.fromkeys((p.counted for p in revisions.problems if p.counted), 1)
     return Coverage(skipped=counts)

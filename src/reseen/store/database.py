@@ -35,7 +35,7 @@ from reseen.store import service_schema as _people  # noqa: F401  (its tables ar
 from reseen.store import sign_in_schema as _coming_in  # noqa: F401  (its tables too)
 from reseen.store.backends import Opening
 
-HEAD = "0018"
+HEAD = "0019"
 """The newest schema: the last revision under `migrations`, and what `schema` says."""
 
 _WRITER = 0x5265_7365

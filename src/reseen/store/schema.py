@@ -266,6 +266,17 @@ walked too. `confirm` (0 none, 1 header, 2 full), `follow`, `edited`: the strong
 of them. `version`: the number of the registry's last change (`changes`) up to which everything was
 done that this level wants; 0: nothing."""
 
+commit_habits = Table(
+    "commit_habits",
+    metadata,
+    Column("repository_pk", ForeignKey("repositories.pk"), primary_key=True, autoincrement=False),
+    Column("message", LargeBinary, primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""Of the histories that were asked for: 16 bytes of a keyed hash of the shape of each message
+(`observed.commit_messages`), and the hour of the commit. Nothing of who made it."""
+
 artifacts = Table(
     "artifacts",
     metadata,
