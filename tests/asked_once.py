@@ -21,7 +21,7 @@ _as_it_was = AnyIOStream.get_extra_info
 def ask_once() -> None:
     """From here on, for every client of this process."""
     if AnyIOStream.get_extra_info is _as_it_was:
-        AnyIOStream.get_extra_info = _info  # type: ignore[method-assign]
+        AnyIOStream.get_extra_info = _info  # type: ignore[method-assign, assignment]
         httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 
 
