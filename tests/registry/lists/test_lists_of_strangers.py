@@ -217,3 +217,54 @@ def test_a_line_that_says_that_its_model_was_put_back_is_set_aside(
     removed = "".join(f"2026-11-0{n} action=remove sha256={digest(n)}\n" for n in (1, 2, 3))
     listed = read(tmp_path, removed + line.format(person(4), digest(4)) + "\n")
     assert digests(listed) == [digest(1), digest(2), digest(3)]
+
+
+def test_hashes_in_an_array_of_their_own_are_of_the_file_around_them(tmp_path: Path) -> None:
+    def file(kind: str, what: object) -> dict[str, object]:
+        named = [{"type": "SHA256", "hash": digest(what)}, {"type": "AutoV2", "hash": "0123456789"}]
+        return {"type": kind, "name": "a.safetensors", "hashes": named[: 1 + (kind == "Model")]}
+
+    entries = [
+        {"name": person(n), "files": [file("Model", n), file("Training Data", -n)]}
+        for n in (1, 2, 3)
+    ]
+    for entry in entries:
+        first = entry["files"][0]
+        assert isinstance(first, dict)
+        first["hashes"][1]["hash"] = first["hashes"][0]["hash"][:10]
+    assert [hashes for _, _, hashes in told(read(tmp_path, json.dumps(entries)))] == [
+        [digest(n)] for n in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize("aside", [{"to_ids": False}, {"deleted": True}, {"revoked": True}])
+def test_an_indicator_that_is_none_to_look_for_is_left_out(
+    tmp_path: Path, aside: dict[str, bool]
+) -> None:
+    indicators = [
+        {"uuid": str(n), "type": "sha256", "value": digest(n), "to_ids": True, "comment": "x"}
+        | (aside if n == 2 else {})
+        for n in (1, 2, 3)
+    ]
+    event = {"response": [{"Event": {"info": "May", "Attribute": indicators}}]}
+    assert digests(read(tmp_path, json.dumps(event))) == [digest(1), digest(3)]
+
+
+def test_sizes_before_hashes_and_sums_over_all_files_are_no_hashes(tmp_path: Path) -> None:
+    deep = "".join(f"{10**9 + n}  {digest(n)}  /data/a{n}.safetensors\n" for n in (1, 2, 3))
+    listed = read(tmp_path, deep)
+    assert digests(listed) == [digest(1), digest(2), digest(3)]
+    assert [draft.size for draft in listed.drafts] == [10**9 + n for n in (1, 2, 3)]
+    rows = "".join(f"{digest(n)}    {10**8 + n}  removed/a{n}.safetensors\n" for n in (1, 2, 3))
+    sums = f"{digest(7)}    300000006\n\nSHA256 for data:    {digest(7)}-00000001\n"
+    packed = read(tmp_path, f"7-Zip 23.01 (x64)\n\nSHA256  Size  Name\n{rows}{sums}")
+    assert digests(packed) == [digest(1), digest(2), digest(3)]
+
+
+@pytest.mark.parametrize("between", ["^", "~", "\x01"])
+def test_rarer_signs_part_cells_too(tmp_path: Path, between: str) -> None:
+    rows = [
+        [person(n), link(n), digest(n), "reinstated" if n == 4 else "removed"] for n in (1, 2, 3, 4)
+    ]
+    text = "\n".join(map(between.join, [["name", "url", "sha256", "status"], *rows]))
+    assert told(read(tmp_path, text)) == ALL

@@ -41,7 +41,7 @@ from reseen.registry.lists.table import (
 )
 from reseen.registry.lists.turned import is_turned, labelled, turned_table
 
-DELIMITERS = (",", "\t", ";", "|")
+DELIMITERS = (",", "\t", ";", "|", "^", "~", "\x01")
 _HEAD = HEADER_WITHIN * MAX_CELL
 """Characters that are looked at for the header."""
 _MAX_ROW = 8 << 20

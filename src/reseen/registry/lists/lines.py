@@ -42,6 +42,12 @@ _ENOUGH = 0.3
 
 _HASH = r"[0-9a-fA-F]{8,128}"
 _SUM = re.compile(rf"(\\?)({_HASH})(?:  | \*| [?^]| [-*] )(?![ *])(.+)")
+_DEEP = re.compile(rf"(\d{{1,15}})  ({_HASH})  (\S.*)")
+"""What hashdeep's tools print with sizes (`-z`)."""
+_TOTALS = re.compile(
+    rf"[A-Z0-9-]{{3,12}}\s{{1,4}}for (?:data|names)\b|{_HASH}\s{{1,40}}\d{{1,15}}\Z"
+)
+"""What 7-Zip sums over all files: of none."""
 _TAG = re.compile(rf"(\\?)([A-Za-z][A-Za-z0-9/-]{{1,15}})\s?\((.*)\)\s?= ?({_HASH})")
 _POWERSHELL = re.compile(rf"([A-Z][A-Z0-9]{{1,9}})\s{{2,}}({_HASH})(?:\s{{2,}}(.*))?")
 _PART = re.compile(
@@ -121,7 +127,7 @@ def _parted(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[i
 
 def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[int, LineParts]]:
     record = _Record()
-    begun = standing = False
+    begun = standing = of_7zip = False
     before: LineParts | None = None
     for number, raw in enumerate(texts.lines(text), 1):
         if len(raw) > MAX_CELL:
@@ -129,6 +135,10 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
         line = raw.strip("\ufeff \t\r\n")
         if not line:
             yield from record.ended()
+            continue
+        of_7zip = of_7zip or line.startswith("7-Zip")
+        if of_7zip and _TOTALS.match(line):
+            set_aside[HEADING] += 1
             continue
         is_title = HASH_WORD.search(line) is None
         standing = still_standing(line, standing) if is_title else standing
@@ -209,6 +219,8 @@ class _Record:
 
 def _known(line: str) -> LineParts | None:
     """The parts of a line of a known form; None for any other."""
+    if (deep := _DEEP.fullmatch(line)) and hash_digits(deep[2]):
+        return LineParts(deep[2], None, deep[3], _plain_sum(deep[2]), deep[1])
     if found := _SUM.fullmatch(line):
         name = _LFS_SIZE.sub("", _unescaped(found[3], found[1]))
         return LineParts(found[2], None, _whole_name(name), _plain_sum(found[2]))

@@ -52,6 +52,8 @@ _WRAPPERS = frozenset(
 """A key that holds all there is, and is no model's name."""
 _PAGING = frozenset({"next", "nextpage", "prev", "prevpage", "previous", "self", "url", "href"})
 _ERROR = frozenset({"error", "errors", "message", "status", "statusCode", "code", "success"})
+_OF_A_HASH = 3
+"""Keys of an entry that tells of a hash alone."""
 _HASH_KINDS = ("type", "algorithm", "algo", "name", "kind")
 _HASH_VALUES = ("value", "hash", "digest", "checksum")
 _OF_MODELS = KNOWING | {ListField.NAME, ListField.FILE_NAME}
@@ -342,6 +344,8 @@ def _of_object(
     for name, inner in arrays:
         if known and plain_heading(name).startswith("civitai"):
             continue  # what a site answered of the same file
+        if _are_plain_hashes(name, inner):
+            continue
         if is_of_other_files(name) or (not alone and _is_beside(name, known=known)):
             others = sum(map(_has_hash, _rows(inner, {}, depth + 1, Counter())))
             left_out.update({OF_OTHERS: others} if others else {})
@@ -394,6 +398,8 @@ def _named_hashes(name: str, values: list[Any]) -> JsonRow:
     for each in values:
         if not isinstance(each, dict):
             continue
+        if _is_counted_out(each):
+            continue
         by = {plain_heading(key): value for key, value in each.items()}
         kind = next((by[k] for k in _HASH_KINDS if isinstance(by.get(k), str)), None)
         value = next((by[k] for k in _HASH_VALUES if isinstance(by.get(k), str)), None)
@@ -406,6 +412,25 @@ def _named_hashes(name: str, values: list[Any]) -> JsonRow:
                 found.setdefault(f"{name}.{one}", []).append(said)
     # Several of one kind are of several files.
     return {column: cells if len(cells) > 1 else cells[0] for column, cells in found.items()}
+
+
+def _is_counted_out(entry: Mapping[str, Any]) -> bool:
+    """Whether one of several hashes says of itself that it is none to look for: it was taken back,
+    or is there for the context (MISP's `deleted`, `to_ids`)."""
+    for key, value in entry.items():
+        field = spelled_as(key)
+        if field is ListField.STATUS and (value is False or value == "0"):
+            return True
+        if value is True and (field is ListField.REINSTATED or plain_heading(key) == "deleted"):
+            return True
+    return False
+
+
+def _are_plain_hashes(name: str, values: list[Any]) -> bool:
+    """Whether an array holds the hashes of one thing and nothing else of it: they are columns of
+    the entry around them, and no entries."""
+    small = all(isinstance(each, dict) and len(each) <= _OF_A_HASH for each in values)
+    return small and bool(_named_hashes(name, values))
 
 
 def _arrays(entry: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, list[Any]]]:
