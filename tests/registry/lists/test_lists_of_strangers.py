@@ -268,3 +268,15 @@ def test_rarer_signs_part_cells_too(tmp_path: Path, between: str) -> None:
     ]
     text = "\n".join(map(between.join, [["name", "url", "sha256", "status"], *rows]))
     assert told(read(tmp_path, text)) == ALL
+
+
+@pytest.mark.parametrize("heading", ["value", "indicator", "ioc"])
+def test_rows_that_say_what_their_value_is_may_hold_other_values(
+    tmp_path: Path, heading: str
+) -> None:
+    rows = [
+        *(f"{n},sha256,{digest(n)},{person(n)},1" for n in (1, 2, 3)),
+        f"4,sha256,{digest(4)},base model,0", "5,domain,example.org,,1", "6,url,http://a.example,,1",
+    ]  # fmt: skip
+    text = "\n".join([f"uuid,type,{heading},comment,to_ids", *rows])
+    assert digests(read(tmp_path, text)) == [digest(1), digest(2), digest(3)]

@@ -314,6 +314,10 @@ class ColumnValues:
     """Texts, of which nearly each is another."""
     files: bool = False
     """Names of model files."""
+    some_hashes: bool = False
+    """Hashes beside other values: each row says in another column which it is."""
+    hash_names: bool = False
+    """What rows say that their values are, mostly kinds of hashes."""
     status: bool = False
     """Short words, some of which say that a model was not removed."""
     behind: bool = False
@@ -349,6 +353,11 @@ def recognise(
         taken = HASHES & fields.keys() if told in HASHES else {told} & fields.keys()
         if not taken:
             fields[told] = position
+    mixed = [at for at in free if looks[at].some_hashes and not _is_aside(cells[at])]
+    kinds = [fields.get(each) for each in (ListField.KIND, ListField.ALGORITHM)]
+    typed = any(at is not None and looks[at].hash_names for at in kinds)
+    if typed and len(mixed) == 1 and not HASHES & fields.keys():
+        fields[ListField.HASH] = mixed[0]
     headed = any(cell.strip() for cell in cells)
     if ListField.STATUS not in fields:
         told_by = [at for at in free if looks[at].status and at not in fields.values()]

@@ -17,7 +17,7 @@ from reseen.errors import ListError
 from reseen.registry.lists.columns import ColumnValues, ListField, Meaning, recognise
 from reseen.registry.lists.not_removed import is_of_other_files, says_not_removed
 from reseen.registry.lists.table import MAX_COLUMNS, Cell, LinkedText
-from reseen.registry.lists.values import hash_among, hash_digits, value_of
+from reseen.registry.lists.values import hash_among, hash_digits, is_hash_name, value_of
 from reseen.store import links
 
 HEADER_WITHIN = 20
@@ -113,10 +113,11 @@ def values_of(cells: Iterable[Cell]) -> ColumnValues:
             often=10 * distinct < 9 * total,
         )
     if len(texts) < MOST_OF * total:
-        return ColumnValues(said)
+        return ColumnValues(said, some_hashes=3 * sum(hashes.values()) >= total)
     names = len({text.strip().casefold() for text in texts}) >= MOST_OF * total
     files = all(map(_FILE_NAME.search, texts))
-    return ColumnValues(said, names=names, files=files, status=_is_status(texts))
+    kinds = 2 * sum(map(is_hash_name, texts)) >= total
+    return ColumnValues(said, names=names, files=files, status=_is_status(texts), hash_names=kinds)
 
 
 def _is_status(texts: Sequence[str]) -> bool:
