@@ -161,7 +161,7 @@ async def read_all(context: ReadContext, files: CommitFiles) -> tuple[CommitFile
         return outcomes.get(content_of(part))
 
     for each, one in sets.items():
-        if one.is_named or shards_at_hub.may_hold_layers(one, result_of):
+        if one.is_named or shards_at_hub.may_hold_layers(one, result_of, context.before):
             told = await shards_at_hub.read_set(context, one, result_of)
             if told is not None:
                 outcomes[each] = told

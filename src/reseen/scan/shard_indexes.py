@@ -33,6 +33,7 @@ from reseen.scan.budget import SPENT, Kind
 from reseen.scan.context import ReadContext
 from reseen.scan.read_result import AWAY, LIMIT, NO_SIZE, OTHERWISE, ReadResult, where
 from reseen.scan.shards_at_hub import ShardSet, set_of
+from reseen.scan.steps import with_read
 from reseen.scan.target import Confirm, Options
 
 MOST = 32
@@ -46,20 +47,22 @@ def worth_a_look(
     wanted: Collection[str],
 ) -> list[Artifact]:
     """The indexes that nobody looked at, those beside files that are to be read (`wanted`: their
-    paths), and those of models that are left to be read."""
+    paths), those of models that are left to be read, and those that named a file that was not
+    there, beside files of which nothing is known."""
     folders = {_folder(path) for path in wanted}
     folders |= {
         _folder(archive_path(path))
         for (path, _), read in before.items()
         if is_in_parts(path) and (not read.looked or read.near)
     }
-    return [
-        one
-        for one in artifacts
-        if one.path.endswith(shards.ENDING)
-        and not one.member
-        and (_folder(one.path) in folders or not before.get(file_of(one), UNREAD).looked)
-    ]
+    came = {_folder(one.path) for one in artifacts if file_of(one) not in before}
+    found = []
+    for one in artifacts:
+        if one.path.endswith(shards.ENDING) and not one.member:
+            read, folder = before.get(file_of(one), UNREAD), _folder(one.path)
+            if not read.looked or folder in folders or (read.problem and folder in came):
+                found.append(one)
+    return found
 
 
 def is_index_left(
@@ -93,6 +96,9 @@ async def read_index(
             return _told(), _named(index, names, files)
     except Malformed:
         return _told(), None  # another JSON of that name
+    except PartMissing as e:
+        # As long as this is its problem, it may come.
+        return with_read(_told(BlindSpot(e.code, str(e))), problem=str(e)), None
     except FileError as e:
         return _told(BlindSpot(e.code, str(e))), None
     except HubError as e:

@@ -13,8 +13,9 @@ registry holds, so that what is removed later is recognised without asking again
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reseen.errors import FileError, HubAuth, HubBusy, HubError, HubMissing, Unread, bulkhead
@@ -26,7 +27,7 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed.artifacts import Inspection
 from reseen.observed.blind_spots import WHOLE_WEIGHTS
 from reseen.observed.parts_of_files import mark_of_parts
-from reseen.observed.readings import ReadSoFar, file_of
+from reseen.observed.readings import File, ReadSoFar, file_of
 from reseen.records import Artifact, BlindSpot, Problem, in_parts
 from reseen.registry.never_read import forbids
 from reseen.scan import inspect
@@ -70,7 +71,11 @@ def set_of(name: str, parts: tuple[Artifact, ...]) -> ShardSet:
     """Their model as an artifact: another one where any shard is another."""
     sizes = [part.size for part in parts]
     size = None if None in sizes else sum(each or 0 for each in sizes)
-    mark = mark_of_parts([part.content or b"" for part in parts])
+    first, *others = parts
+    # Where a hub states nothing of them, by which files they are: else all such models were one.
+    mark = mark_of_parts(
+        [first.content or b"", *(each.content or os.fsencode(each.path) for each in others)]
+    )
     whole = replace(member_of(parts[0], in_parts(name, len(parts)), size), git_oid=mark)
     return ShardSet(whole, parts)
 
@@ -82,10 +87,20 @@ def is_left(model: Artifact, before: ReadSoFar, known: RegistryIndex, options: O
     return is_open and inspect.wants_reading(as_file, (), before, known, options)
 
 
-def may_hold_layers(one: ShardSet, result_of: Callable[[Artifact], ReadResult | None]) -> bool:
-    """Did reading any shard just now tell of layers, or leave that open?"""
+def may_hold_layers(
+    one: ShardSet,
+    result_of: Callable[[Artifact], ReadResult | None],
+    before: Mapping[File, ReadSoFar],
+) -> bool:
+    """Did reading any shard just now tell of layers, or leave that open? Or did an earlier one, of
+    which that is not kept, and the others came since?"""
     read = [what for part in one.parts if (what := result_of(part)) is not None]
-    return any(_is_open(what) for what in read)
+    return any(_is_open(what) for what in read) or _came_in_turn(one, before)
+
+
+def _came_in_turn(one: ShardSet, before: Mapping[File, ReadSoFar]) -> bool:
+    """Was some of it read by an earlier scan, and some not?"""
+    return len({file_of(part) in before for part in one.parts}) == 2
 
 
 def _is_open(what: ReadResult) -> bool:
@@ -101,15 +116,16 @@ async def read_set(
     context: ReadContext, one: ShardSet, result_of: Callable[[Artifact], ReadResult | None]
 ) -> ReadResult | None:
     """What its layers are copies of, all together, or which base they have. None where they are
-    neither an adapter nor a checkpoint of known layers. `result_of`: what reading a shard just now
-    told. A hub's error is a problem, not raised."""
+    neither an adapter nor a checkpoint of known layers, and nothing is to be kept of that.
+    `result_of`: what reading a shard just now told. A hub's error is a problem, not raised."""
     budget, abilities = context.budget, context.hub.abilities
     if any(forbids(context.known, part) for part in one.parts) or budget.refused:
         return None
     if not (abilities.reads and abilities.ranges):
         return None
     if budget.scan.left <= 0:
-        return ReadResult(skipped=SPENT, left=True, unread=LIMIT)
+        # Kept as begun, here and where a file is away: its shards are not read again by themselves.
+        return ReadResult(Inspection(), skipped=SPENT, left=True, unread=LIMIT)
     try:
         listings = []
         for part in one.parts:
@@ -134,7 +150,7 @@ async def read_set(
     except HubError as e:
         problem = Problem(where(one.whole), str(e), e.remedy)
         if isinstance(e, HubMissing):
-            return ReadResult(problem=problem, missing=True)
+            return ReadResult(Inspection(), problem=problem, missing=True, unread=AWAY)
         return ReadResult(Inspection(), problem=problem, busy=isinstance(e, HubBusy), unread=AWAY)
     except FileError as e:
         return ReadResult(Inspection(architecture=""), blind=(BlindSpot(e.code, str(e)),))
@@ -143,7 +159,8 @@ async def read_set(
     if told.unread is LIMIT:
         return with_read(told, modules={}, near=True)  # what is read on by is kept, not its layers
     is_known = told.inspection.architecture or told.inspection.weights is not None
-    return told if is_known or file_of(one.whole) in context.before else None
+    is_kept = file_of(one.whole) in context.before or _came_in_turn(one, context.before)
+    return told if is_known or is_kept else None
 
 
 async def _listing(context: ReadContext, part: Artifact) -> Listing | None:
