@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test packages check lint types bench bench-detection bench-recognition bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-sweep bench-digests bench-quota bench-quota-plans bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
+.PHONY: demo demo-serve docs licences wheels image coverage catalogues screenshots test test-long packages check lint types bench bench-detection bench-recognition bench-strangers bench-embeddings bench-parts bench-escapes bench-campaigns bench-checkpoints bench-poison bench-plan bench-search bench-conversions bench-index bench-sweep bench-digests bench-quota bench-quota-plans bench-gate bench-gate-hostile bench-hostile bench-cases bench-queue bench-start bench-begin bench-verify \
 	bench-histories bench-best-first oracles fuzz lock clean
 
 # The main job on an embedded default: sets up, runs, prints where the report is.
@@ -16,9 +16,14 @@ demo-serve: $(VENV)/.demo
 
 # One more than there are processors: some tests wait for servers. Compiled modules are kept, also where
 # an environment says otherwise: hundreds of processes are started.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile \
+	--no-loadscope-reorder --durations 30 --durations-min 5
 test: $(VENV)/.dev packages
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder \
-		--durations 30 --durations-min 5
+	@$(PYTEST) -m "not long"
+
+# The cases that are one more form of what other cases prove: tests/long.py says which.
+test-long: $(VENV)/.dev packages
+	@$(PYTEST) -m long
 
 # Chromium and PostgreSQL, from Debian: where they are not and cannot be had, tests are skipped.
 packages:

@@ -77,7 +77,12 @@ LONGEST = (
 file."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    from tests.long import mark_long
+
+    mark_long(items)
+
     def place(item: pytest.Item) -> int:
         where = item.nodeid.removeprefix("tests/")
         return next((at for at, each in enumerate(LONGEST) if where.startswith(each)), len(LONGEST))
@@ -89,9 +94,11 @@ def pytest_collection_finish() -> None:
     """All tests stay to the end: the collector need not look through them each time."""
     from tests.asked_once import ask_once
     from tests.compiled_once import compile_statements_once
+    from tests.light_passwords import make_lightly
 
     compile_statements_once()
     ask_once()
+    make_lightly()
     gc.collect()
     gc.freeze()
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from tests.long import SHORT
 
 import reseen
 from reseen.store.database import Store
@@ -215,3 +216,10 @@ def test_forms_for_issues_are_whole() -> None:
         if path.stem != "config":
             assert {"name", "description", "body"} <= set(form)
             assert any(field.get("validations", {}).get("required") for field in form["body"])
+
+
+@pytest.mark.parametrize("file", SHORT)
+def test_what_is_said_of_long_cases_is_of_tests_that_are_there(file: str) -> None:
+    code = (ROOT / "tests" / file).read_text()
+    defined = set(re.findall(r"^(?:async )?def (test_\w+)", code, re.MULTILINE))
+    assert SHORT[file].keys() <= defined

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select
+from tests.light_passwords import OWN
 from tests.web.visitors import PASSWORD, Visitor
 
 from reseen.errors import StoreError
@@ -75,6 +76,11 @@ def test_a_flood_of_sign_ins_leaves_threads_for_pages(
     with seats, pytest.raises(StoreError, match="too many"):
         passwords.verified("x", None)
     assert not passwords.verified("x", None)
+
+
+def test_a_hash_has_the_parameters_of_the_standard_for_small_machines() -> None:
+    """The product's own: those of other tests here are lighter."""
+    assert OWN.hash(PASSWORD).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_a_hash_of_other_parameters_is_made_anew(
