@@ -112,6 +112,12 @@ def test_a_set_that_is_not_whole_is_none(store: Store) -> None:
     assert list(sets_in(["a-2-of-2.bin", "a-1-of-2.bin", "a-1-of-3.bin"])) == [
         ("a.bin", ("a-1-of-2.bin", "a-2-of-2.bin"))
     ]
+    two = ["a-01-of-02.bin", "a-1-of-2.bin", "a-2-of-2.bin", "a-02-of-02.bin"]
+    assert {shards for _, shards in sets_in(two)} == {(two[0], two[3]), (two[1], two[2])}
+    plain = [f"a-{n}-of-12.bin" for n in range(1, 13)]
+    assert list(sets_in([*plain, "a-03-of-12.bin"])) == [("a.bin", tuple(plain))]
+    mixed = ("a-1-of-02.bin", "a-02-of-02.bin")
+    assert list(sets_in(mixed)) == [("a.bin", mixed)], "else it were none"
     assert numbered("m-00501-of-00501.safetensors") is None, "more than the limit"
 
 

@@ -1,6 +1,6 @@
 """A checkpoint in several files at a hub whose files come one after the other, or are not all
-answered for, is looked at as one all the same; and where a hub states nothing of files, two such
-models are two."""
+answered for, is looked at as one all the same, and so is one beside another: where a hub states
+nothing of their files, and where these are numbered alike."""
 
 from __future__ import annotations
 
@@ -159,4 +159,15 @@ def test_two_models_of_which_a_hub_states_nothing_are_two(
     nothing = {"sha256": None, "git_oid": None, "lfs": False}
     hub.changes = dict.fromkeys(hub.files, nothing)
     look(store, hub)
+    is_found(store, NUMBERED[0])
+
+
+@pytest.mark.parametrize("how", ["all", "one"])
+def test_files_whose_numbers_are_written_otherwise_hide_none(
+    store: Store, baked: bytes, how: str
+) -> None:
+    others = [f"unet/model-{n:03}-of-{SHARDS:03}.safetensors" for n in range(1, SHARDS + 1)]
+    innocent = cut(checkpoint(base()), others)
+    decoys = innocent if how == "all" else {others[2]: innocent[others[2]]}
+    look(store, hub_of({**cut(baked, NUMBERED), **decoys}))
     is_found(store, NUMBERED[0])

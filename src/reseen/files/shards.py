@@ -37,16 +37,36 @@ def numbered(name: str) -> tuple[str, int, int] | None:
 
 def sets_in(names: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The models of which all shards are among the files of one folder: a model's name, and its
-    shards in order."""
-    found: dict[tuple[str, int], dict[int, str]] = {}
+    shards in order. Files whose numbers are written otherwise (`-001-of-003` beside
+    `-00001-of-00003`) are another model, unless none is complete without them."""
+    found: dict[tuple[str, int], dict[tuple[int, int], dict[int, str]]] = {}
     for name in names:
         told = numbered(name)
         if told is not None:
             whole, number, count = told
-            found.setdefault((whole, count), {})[number] = name
-    for (whole, count), shards in found.items():
-        if len(shards) == count:
-            yield whole, tuple(name for _, name in sorted(shards.items()))
+            alike = found.setdefault((whole, count), {})
+            for way in {*_ways(name), _ANYHOW}:
+                alike.setdefault(way, {}).setdefault(number, name)
+    for (whole, count), alike in found.items():
+        anyhow = alike.pop(_ANYHOW)
+        every = [shards for shards in alike.values() if len(shards) == count] or [anyhow]
+        for shards in {tuple(name for _, name in sorted(one.items())): None for one in every}:
+            if len(shards) == count:
+                yield whole, shards
+
+
+_ANYHOW = (-1, -1)
+
+
+def _ways(name: str) -> Iterator[tuple[int, int]]:
+    """How its numbers are written: digits of the first (0: as many as it takes), and of the
+    second."""
+    found = _NUMBERED.fullmatch(name)
+    if found is not None:
+        number, count = found[2], found[3]
+        yield len(number), len(count)
+        if not number.startswith("0"):
+            yield 0, len(count)
 
 
 def parse_index(data: bytes) -> Mapping[str, str]:
