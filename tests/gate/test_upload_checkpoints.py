@@ -233,6 +233,23 @@ def test_of_an_archive_some_checkpoints_are_looked_into(tmp_path: Path) -> None:
     assert looked == [True] * MOST_CHECKPOINTS + [False] * 2
 
 
+@pytest.mark.parametrize("form", ["F16", "nf4"])
+def test_a_thousand_small_weights_as_if_in_4_bits_take_no_layers_place(form: str) -> None:
+    state = b"{" + b" " * 98 + b"}"
+    decoys = [
+        each
+        for n in range(1_000)
+        for each in (
+            made.Tensor(f"x{n}.weight", "U8", (1, 1), bytes(1)),
+            made.Tensor(f"x{n}.weight.quant_state.bitsandbytes__nf4", "U8", (len(state),), state),
+        )
+    ]
+    tensors, _ = made.opened(checkpoint(base(), form))
+    read = read_as_upload(made.safetensors([*tensors, *decoys]))
+    assert read.weights is not None
+    assert len(weight_sketch.decode(read.weights).ids) >= 32
+
+
 def test_nothing_is_read_of_the_class_in_any_form(tmp_path: Path) -> None:
     class Every:
         def is_never_read(self, kind: int, value: bytes) -> bool:

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain, zip_longest
 from math import prod
 from types import TracebackType
 from typing import TypeVar
@@ -181,8 +182,12 @@ def _chosen(listing: Listing, plan: WeightsPlan) -> Iterator[TensorInfo]:
     said = [*(state for _, state in states(listing.tensors)), *orders(listing)]
     yield from said
     left = MOST_BYTES - sum(info.length for info in said)
-    for unit in _shuffled([*_by_layer(plan), *_in_four_bits(listing)])[:MOST_LAYERS]:
-        length = sum(info.length for info in unit)
+    # What only looks as if it were in 4 bits takes the place of no other layer, and small ones that
+    # of few: thousands of them cost an uploader nothing.
+    plain = _shuffled(_by_layer(plan))[:MOST_LAYERS]
+    four = _by_chance_of_length(_in_four_bits(listing))[:MOST_LAYERS]
+    for unit in filter(None, chain.from_iterable(zip_longest(plain, four))):
+        length = _length(unit)
         if length <= left:
             yield from unit
             left -= length
@@ -210,3 +215,13 @@ def _shuffled(units: Sequence[_T]) -> list[_T]:
     made = list(units)
     secrets.SystemRandom().shuffle(made)
     return made
+
+
+def _by_chance_of_length(units: Sequence[_Unit]) -> list[_Unit]:
+    """In an order of chance, in which each comes early as likely as it is long."""
+    draw = secrets.SystemRandom()
+    return sorted(units, key=lambda unit: draw.expovariate(1) / _length(unit))
+
+
+def _length(unit: _Unit) -> int:
+    return max(1, sum(info.length for info in unit))
