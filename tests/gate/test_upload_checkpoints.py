@@ -250,6 +250,21 @@ def test_a_thousand_small_weights_as_if_in_4_bits_take_no_layers_place(form: str
     assert len(weight_sketch.decode(read.weights).ids) >= 32
 
 
+def test_states_of_small_weights_before_all_others_hide_none() -> None:
+    decoys = [
+        each
+        for n in range(5_000)
+        for each in (
+            made.Tensor(f"x{n}.weight", "U8", (1, 1), bytes(1)),
+            made.Tensor(f"x{n}.weight.quant_state.bitsandbytes__nf4", "U8", (2,), b"{}"),
+        )
+    ]
+    tensors, _ = made.opened(checkpoint(base(), "nf4"))
+    read = read_as_upload(made.safetensors([*decoys, *tensors]))
+    assert read.weights is not None
+    assert len(weight_sketch.decode(read.weights).ids) >= 32
+
+
 def test_nothing_is_read_of_the_class_in_any_form(tmp_path: Path) -> None:
     class Every:
         def is_never_read(self, kind: int, value: bytes) -> bool:

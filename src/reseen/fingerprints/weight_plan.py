@@ -31,7 +31,8 @@ def read_plan(listing: Listing) -> Reader[WeightsPlan | None]:
     if not may_be_whole(listing):
         return None
     weights = {info.name: info for info in listing.tensors}
-    stated = list(states(listing.tensors))[:MOST]
+    # Of the longest weights: thousands of short ones before them cost an uploader nothing.
+    stated = sorted(states(listing.tensors), key=lambda each: -weights[each[0]].length)[:MOST]
     ordered = orders(listing)
     data = yield from _small([*(state for _, state in stated), *ordered])
     four: dict[str, FourBits] = {}
