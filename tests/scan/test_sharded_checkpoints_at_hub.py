@@ -336,6 +336,18 @@ def test_it_is_gone_with_its_first_file_and_falls_with_its_base(
     assert asked(store, hub) == {NAMED[0] + WHOLE: SightingState.GONE}
 
 
+def test_it_is_gone_when_any_of_its_files_is_replaced(
+    store: Store, files: Path, baked: bytes
+) -> None:
+    put_base(store, files)
+    put_removal(store, files)
+    hub = hub_of(sharded("index", baked))
+    look(store, hub)
+    hub.files[NAMED[2]] = sharded("index", checkpoint(base()))[NAMED[2]]
+    asked(store, hub)
+    assert asked(store, hub) == {NAMED[0] + WHOLE: SightingState.GONE}
+
+
 @pytest.mark.parametrize("order", [*permutations(("base", "scan", "removal"))])
 def test_in_a_folder_it_is_known_by_its_index(
     store: Store, files: Path, baked: bytes, tmp_path: Path, order: tuple[str, ...]

@@ -24,6 +24,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 
+from sqlalchemy import Connection
+
 from reseen.errors import (
     FileError,
     HubAuth,
@@ -39,6 +41,7 @@ from reseen.files.system_limits import memory_for_threads
 from reseen.hubs.hub import BY_NAME, NOT_ALL_REFS, Hub, WantedRepositories
 from reseen.observed import artifacts as seen
 from reseen.observed import known_commits, sightings
+from reseen.observed.parts_of_files import parts_of
 from reseen.records import (
     Artifact,
     Repository,
@@ -88,6 +91,8 @@ class _Known:
     repository_pk: int
     repository: Repository
     """As it was known."""
+    files: tuple[Artifact, ...]
+    """It, or the files that it consists of, where it is a model in several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,7 @@ def _load(
                 seen.artifact(connection, pks[each.id]),
                 (pk := places[pks[each.id]]),
                 replace(of[pk], own_id=own_ids[pk]),
+                _files(connection, pks[each.id]),
             )
             for each in every
         ]
@@ -201,6 +207,11 @@ def _load(
     for each in known:
         place.setdefault((each.artifact.type, each.artifact.repo), []).append(each)
     return list(place.values())
+
+
+def _files(connection: Connection, artifact_pk: int) -> tuple[Artifact, ...]:
+    parts = parts_of(connection, artifact_pk)
+    return tuple(seen.artifact(connection, pk) for pk in parts or (artifact_pk,))
 
 
 def _public(store: Store, hub: str, groups: Sequence[Sequence[_Known]]) -> list[Repository]:
@@ -319,14 +330,14 @@ async def _at(
     group: Iterable[_Known],
     missing: SightingState = SightingState.GONE,
 ) -> dict[str, SightingState]:
-    """Is each content at its path in this commit? No commit: the ref is gone. `missing`: what it
-    means that there is no such commit."""
-    wanted = {known.sighting.id: known.artifact for known in group}
+    """Is each content at its path in this commit, of a model in several files each of them? No
+    commit: the ref is gone. `missing`: what it means that there is no such commit."""
+    wanted = {known.sighting.id: known.files for known in group}
     if commit is None:
         return dict.fromkeys(wanted, SightingState.GONE)
-    one = next(iter(wanted.values()))
+    one = next(iter(wanted.values()))[0]
     there: dict[str, list[Artifact]] = {}
-    paths = {_file_path(artifact) for artifact in wanted.values()}
+    paths = {_file_path(artifact) for files in wanted.values() for artifact in files}
     cut = False
     try:
         async for page in hub.list_files(one.type, repo, commit, ref):
@@ -340,12 +351,15 @@ async def _at(
         return dict.fromkeys(wanted, _means(e))
     # A list that may be cut does not say what is not there.
     absent = SightingState.UNREACHABLE if cut else SightingState.GONE
-    return {
-        id: SightingState.LIVE
-        if any(_same(artifact, other) for other in there.get(_file_path(artifact), ()))
-        else (SightingState.GONE if _file_path(artifact) in there else absent)
-        for id, artifact in wanted.items()
-    }
+
+    def state(artifact: Artifact) -> SightingState:
+        others = there.get(_file_path(artifact), ())
+        if any(_same(artifact, other) for other in others):
+            return SightingState.LIVE
+        return SightingState.GONE if others else absent
+
+    worst_first = (SightingState.GONE, SightingState.UNREACHABLE, SightingState.LIVE)
+    return {id: min(map(state, files), key=worst_first.index) for id, files in wanted.items()}
 
 
 class _Control:
