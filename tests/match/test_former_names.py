@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.match.made import known, read, remove
-from tests.match.updates import sketched
+from tests.match.updates import sketched, sketched_anew
 from tests.scan.fake_hub import FakeHub
 from tests.scan.test_screen import Factors, go, large
 
@@ -49,7 +49,7 @@ def as_before(monkeypatch: pytest.MonkeyPatch, file: bytes) -> RemovedFile:
         then.setattr(file_layer, "is_name", lambda alias, part, models: True)
         then.setattr(file_layer, "is_put_before", lambda name, models: False)
         then.setattr(plans, "by_any_words", lambda every: WaysNamed(every, strictly=every))
-        return sketched(file)
+        return sketched_anew(file)
 
 
 @pytest.fixture(params=[large, fused], ids=["sd1", "flux, fused"])

@@ -20,9 +20,8 @@ NO_ENCODER = made.text_encoder_dropped(REMOVED)
 ALTERED = {"cast and renamed": CAST, "scaled and resized": RESIZED, "no encoder": NO_ENCODER}
 
 
-@cache
-def sketched(data: bytes) -> RemovedFile:
-    """A file as `registry add` has it, sketch and all: read once for all tests of a process."""
+def sketched_anew(data: bytes) -> RemovedFile:
+    """A file as `registry add` has it, sketch and all."""
     fp = read(data)
     return RemovedFile(
         fp.digests,
@@ -33,6 +32,12 @@ def sketched(data: bytes) -> RemovedFile:
         fp.sketch,
         further=fp.further_sketches,
     )
+
+
+@cache
+def sketched(data: bytes) -> RemovedFile:
+    """The same, read once for all tests of a process: none of those that change how it is read."""
+    return sketched_anew(data)
 
 
 def sketch(data: bytes) -> Sketch:
