@@ -13,7 +13,7 @@ from tests.fuzz.play import FuzzedReader
 
 from reseen.errors import ReseenError
 from reseen.records import DigestKind
-from reseen.registry.lists import columns, values
+from reseen.registry.lists import columns, list_fields, values
 from reseen.registry.lists.table import Cell
 from reseen.registry.row_drafter import class_of
 from reseen.store import links
@@ -179,7 +179,7 @@ def read_cell(given: tuple[Cell, str, str]) -> object:
         )
         links.normal_site(each)
         said.append(
-            (columns.spelled_as(each), columns.field_called(each), values.hash_digits(each))
+            (list_fields.spelled_as(each), columns.field_called(each), values.hash_digits(each))
         )
         said.append(values.hyperlink_of(each) is None)
         try:

@@ -34,13 +34,13 @@ from tests.fuzz.play import Broken, FuzzedReader
 from reseen.registry import imports
 from reseen.registry.import_account import ImportSums
 from reseen.registry.imports import ImportOptions, read_list
-from reseen.registry.lists import columns
+from reseen.registry.lists import list_fields
 from reseen.registry.merge import merge
 from reseen.registry.rejects import write_rejects
 from reseen.registry.store_rows import key_token
 
-_SPELLINGS = tuple(s for spelled in columns.SPELLINGS.values() for s in spelled)
-_FIELDS = tuple(columns.ListField)
+_SPELLINGS = tuple(s for spelled in list_fields.SPELLINGS.values() for s in spelled)
+_FIELDS = tuple(list_fields.ListField)
 
 
 @dataclass(frozen=True)

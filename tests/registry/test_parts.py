@@ -22,7 +22,8 @@ from reseen.registry.draft import Defaults, Draft
 from reseen.registry.import_account import ImportAccount, Usefulness
 from reseen.registry.imports import ImportOptions, import_list, read_list
 from reseen.registry.known import SeenKeys
-from reseen.registry.lists.columns import ListField, Meaning
+from reseen.registry.lists.columns import Meaning
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.row_drafter import RowDrafter, plain_drafter
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring

@@ -27,7 +27,8 @@ from reseen.registry.claim_lines import ClaimLines
 from reseen.registry.draft import Defaults, Draft, Refusal, Tally, check_list_name
 from reseen.registry.import_account import ImportAccount, ImportSums, Rejected
 from reseen.registry.known import Reader, SeenKeys
-from reseen.registry.lists.columns import ListColumn, ListField, parse_map
+from reseen.registry.lists.columns import ListColumn, parse_map
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.read import open_tables
 from reseen.registry.lists.table import ListTable
 from reseen.registry.lists.values import RefusedValue

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from reseen.errors import ListError
 from reseen.registry.draft import Refusal
-from reseen.registry.lists.columns import REJECT_COLUMNS
+from reseen.registry.lists.list_fields import REJECT_COLUMNS
 from reseen.registry.lists.table import UNREADABLE, Cell
 from reseen.registry.lists.values import text_of
 from reseen.store.private_files import is_no_file, written_into

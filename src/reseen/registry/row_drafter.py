@@ -21,7 +21,8 @@ from reseen.records import (
     RemovalClass,
 )
 from reseen.registry.draft import Defaults, Draft, Tally, check_list_name, source_of
-from reseen.registry.lists.columns import ListField, Meaning
+from reseen.registry.lists.columns import Meaning
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.not_removed import (
     is_another_kind,
     is_no_model_name,

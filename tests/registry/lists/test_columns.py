@@ -5,7 +5,8 @@ import unicodedata
 import pytest
 
 from reseen.errors import InputError
-from reseen.registry.lists.columns import REJECT_COLUMNS, SPELLINGS, ListField, parse_map, recognise
+from reseen.registry.lists.columns import parse_map, recognise
+from reseen.registry.lists.list_fields import REJECT_COLUMNS, SPELLINGS, ListField
 
 
 def test_spellings_are_compared_without_case_and_punctuation() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reseen.registry.lists.columns import REJECT_COLUMNS, SPELLINGS, ListField
+from reseen.registry.lists.list_fields import REJECT_COLUMNS, SPELLINGS, ListField
 from reseen.registry.lists.looks import HEADER_WITHIN
 from reseen.registry.lists.nested import MAX_DEPTH
 from reseen.registry.lists.table import MAX_CELL, MAX_COLUMNS, MAX_FILE, MAX_ROWS

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from reseen.registry.lists import text as texts
-from reseen.registry.lists.columns import ListField, recognise
+from reseen.registry.lists.columns import recognise
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, values_of
 from reseen.registry.lists.not_removed import still_standing
 from reseen.registry.lists.said import Said, is_of_chat, said_in

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from reseen.registry.lists.columns import ListField
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.table import Cell, as_cell
 
 Row: TypeAlias = dict[str, Cell]

@@ -9,211 +9,19 @@ be a value of the list.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from reseen.errors import InputError
+from reseen.registry.lists.list_fields import (
+    BY_SPELLING,
+    HASHES,
+    KNOWING,
+    ListField,
+    plain_heading,
+    spelled_as,
+)
 from reseen.registry.lists.not_removed import is_of_another, says_not_removed
-
-
-class ListField(StrEnum):
-    """What a column can say of a removed model. The value is its label for `--map`."""
-
-    NAME = "name"
-    LINK = "link"
-    SITE = "site"
-    MODEL_ID = "model-id"
-    VERSION_ID = "version-id"
-    FILE_NAME = "file-name"
-    TRIGGER_WORDS = "trigger-words"
-    SHA256 = "sha256"
-    BLAKE3 = "blake3"
-    XET = "xet"
-    GIT_BLOB = "git-blob-sha1"
-    DATA_SHA256 = "data-sha256"
-    TENSORS_BLAKE3 = "tensors-blake3"
-    AUTOV1 = "autov1"
-    AUTOV2 = "autov2"
-    AUTOV3 = "autov3"
-    CRC32 = "crc32"
-    MD5 = "md5"
-    SHA1 = "sha1"
-    CRC32C = "crc32c"
-    CRC64_NVME = "crc64-nvme"
-    HASH = "hash"
-    """Some hash: which one is told by the length of each value."""
-    ALGORITHM = "algorithm"
-    """Which hash stands in the column of hashes."""
-    SIZE = "size"
-    SIZE_KB = "size-kb"
-    REMOVED_ON = "removed-on"
-    REASON = "reason"
-    STATUS = "status"
-    """What became of the model: one that was not removed, or stands again, is no removal."""
-    KIND = "kind"
-    """What the row's file is: one that is a preview or a configuration is no removal."""
-    REINSTATED = "reinstated"
-    """Whether, or when, the model was put back, or the removal found to be a mistake."""
-    LIST = "list"
-    CLASS = "class"
-    """Of the removal: likeness, intimate imagery, child abuse imagery, other."""
-    IGNORE = "ignore"
-    """For `--map` alone: leave this column out."""
-
-
-SPELLINGS: dict[ListField, tuple[str, ...]] = {
-    ListField.NAME: (
-        *("name", "model name", "model title", "model", "title", "display name"),
-        *("nom", "nom du modele", "modele", "titre", "bezeichnung", "modellname", "modell"),
-        *("titel", "nombre", "nombre del modelo", "modelo", "titulo"),
-        *("название", "название модели", "имя", "имя модели", "модель", "名称", "模型", "模型名"),
-        *("模型名称", "名稱", "モデル", "モデル名", "名前", "이름", "모델", "모델명", "모델 이름"),
-    ),
-    ListField.LINK: (
-        *("link", "url", "uri", "href", "model link", "model url", "former link", "former url"),
-        *("original link", "original url", "source link", "source url", "civitai link"),
-        *("civitai url", "page", "model page", "page url", "permalink", "web address", "address"),
-        *("download url", "download link", "lien", "lien d'origine", "ancien lien", "adresse"),
-        *("lien du modele", "verweis", "ehemaliger link", "enlace", "enlace original"),
-        *("enlace anterior", "vinculo", "direccion", "ссылка", "адрес", "链接", "模型链接", "地址"),
-        *("連結", "鏈接", "リンク", "링크", "주소"),
-    ),
-    ListField.SITE: (
-        *("site", "host", "hub", "platform", "domain", "source site", "website"),
-        *("plateforme", "plattform", "plataforma", "sitio"),
-    ),
-    ListField.MODEL_ID: ("model id", "civitai model id", "id of model", "parent model id"),
-    ListField.VERSION_ID: ("version id", "model version id", "civitai version id", "model version"),
-    ListField.FILE_NAME: (
-        *("file name", "file", "file names", "model file", "original file name", "path"),
-        *("file path", "fichier", "nom du fichier", "datei", "dateiname", "archivo"),
-        *("nombre del archivo", "nombre de archivo", "fichero"),
-    ),
-    ListField.TRIGGER_WORDS: (
-        *("trigger words", "trigger word", "trigger", "triggers", "trained words"),
-        *("activation words", "activation text", "activation tags"),
-    ),
-    ListField.SHA256: (
-        *("sha256", "sha2", "file sha256", "hash sha256", "lfs oid", "lfs sha256", "oid"),
-        *("sha256 hash", "sha256 sum", "sha256 checksum", "sha256 file", "sha256 of file"),
-        *("file sha256 hash", "sha256 digest", "full sha256", "checksum sha256", "checksumsha256"),
-        *("x amz checksum sha256", "integrity", "empreinte sha256", "somme de controle sha256"),
-        *("prufsumme sha256", "pruefsumme sha256", "sha256 prufsumme", "huella sha256"),
-        *("suma de verificacion sha256", "suma de comprobacion sha256"),
-        *("хеш sha256", "хэш sha256", "sha256 哈希", "哈希 sha256", "sha256 ハッシュ"),
-        *("ハッシュ sha256", "sha256 해시", "해시 sha256"),
-    ),
-    ListField.BLAKE3: ("blake3", "file blake3", "hash blake3", "b3", "b3sum"),
-    ListField.XET: ("xet", "xet hash"),
-    ListField.GIT_BLOB: ("git blob sha1", "git blob", "git oid", "git sha1", "blob id", "git hash"),
-    ListField.DATA_SHA256: (
-        *("data sha256", "data section sha256", "sshs model hash", "addnet hash"),
-        *("modelspec hash sha256",),
-    ),
-    ListField.TENSORS_BLAKE3: ("tensors blake3",),
-    ListField.AUTOV1: ("autov1", "auto v1", "hash autov1"),
-    ListField.AUTOV2: ("autov2", "auto v2", "hash autov2"),
-    ListField.AUTOV3: ("autov3", "auto v3", "hash autov3"),
-    ListField.CRC32: ("crc32", "crc", "hash crc32"),
-    ListField.MD5: (
-        *("md5", "file md5", "hash md5", "md5 hash", "md5sum", "md5 sum", "md5 checksum"),
-        *("checksum md5", "content md5", "md5 digest", "somme md5", "md5 prufsumme"),
-    ),
-    ListField.SHA1: (
-        *("sha1", "file sha1", "hash sha1", "sha1 hash", "sha1sum", "sha1 sum", "sha1 checksum"),
-        *("checksum sha1", "checksumsha1", "x amz checksum sha1", "sha1 digest", "content sha1"),
-    ),
-    ListField.CRC32C: ("crc32c", "checksum crc32c", "checksumcrc32c", "x amz checksum crc32c"),
-    ListField.CRC64_NVME: (
-        *("crc64 nvme", "crc64nvme", "checksum crc64nvme", "checksumcrc64nvme"),
-        *("x amz checksum crc64nvme",),
-    ),
-    ListField.HASH: (
-        *("hash", "file hash", "model hash", "checksum", "digest", "short hash", "hashes"),
-        *("empreinte", "somme de controle", "prufsumme", "pruefsumme", "hashwert", "huella"),
-        *("suma de verificacion", "suma de comprobacion", "хеш", "хэш", "хеш файла", "хэш файла"),
-        *("контрольная сумма", "哈希", "哈希值", "文件哈希", "哈希碼", "ハッシュ", "ハッシュ値"),
-        *("ファイルハッシュ", "해시", "해시값", "파일 해시"),
-    ),
-    ListField.ALGORITHM: ("algorithm", "hash algorithm", "hash type", "digest algorithm"),
-    ListField.SIZE: (
-        *("size", "file size", "bytes", "size bytes", "size in bytes", "length"),
-        *("taille", "taille en octets", "octets", "grosse", "groesse", "dateigrosse"),
-        *("grosse in bytes", "tamano", "tamano en bytes"),
-    ),
-    ListField.SIZE_KB: (
-        *("size kb", "size kib", "file size kb", "size in kb"),
-        *("taille ko", "grosse kb", "tamano kb"),
-    ),
-    ListField.REMOVED_ON: (
-        *("removed on", "removed", "removed at", "removal date", "date removed", "date of removal"),
-        *("takedown date", "taken down", "taken down on", "deleted at", "deleted", "deletion date"),
-        *("deleted on", "date", "supprime le", "retire le", "date de suppression"),
-        *("date de retrait", "geloscht am", "entfernt am", "loschdatum", "datum"),
-        *("eliminado el", "retirado el", "fecha de eliminacion", "fecha de retirada", "fecha"),
-    ),
-    ListField.REASON: (
-        *("reason", "removal reason", "reason of removal", "why", "violation", "policy"),
-        *("takedown reason", "category", "motif", "raison", "grund", "begrundung"),
-        *("motivo", "razon"),
-    ),
-    ListField.STATUS: (
-        *("status", "state", "decision", "outcome", "verdict", "resolution", "action"),
-        *("action taken", "moderation status", "current status", "removal status"),
-        *("is removed", "is deleted", "to ids", "statut", "etat", "decision prise"),
-        *("entscheidung", "event", "event type"),
-        *("massnahme", "estado", "resultado de la revision", "статус", "состояние", "решение"),
-        *("状态", "狀態", "处理结果", "結果", "状態", "ステータス", "対応", "상태", "처리 결과"),
-    ),
-    ListField.KIND: ("type", "kind", "file type", "file kind", "asset type", "asset kind", "role"),
-    ListField.REINSTATED: (
-        *("reinstated", "reinstated on", "reinstated at", "restored", "restored on", "restored at"),
-        *("revoked", "false positive", "is false positive", "whitelisted", "allowlisted", "kept"),
-        *("retabli le", "faux positif", "wiederhergestellt am"),
-        *("fehlalarm", "restaurado el", "falso positivo"),
-    ),
-    ListField.LIST: ("list", "list name", "name of list", "source list", "batch"),
-    ListField.CLASS: ("class", "removal class", "classification"),
-}
-"""The usual spellings. A column of any other name has to be given by `--map`."""
-
-REJECT_COLUMNS = ("rejected row", "rejected because")
-"""What the file of rejected rows has beside the list's own columns; left out when read again."""
-
-KNOWING = frozenset(
-    {
-        ListField.LINK,
-        ListField.MODEL_ID,
-        ListField.VERSION_ID,
-        ListField.HASH,
-        ListField.SHA256,
-        ListField.BLAKE3,
-    }
-    | {
-        ListField.XET,
-        ListField.GIT_BLOB,
-        ListField.DATA_SHA256,
-        ListField.TENSORS_BLAKE3,
-        ListField.CRC32,
-        ListField.MD5,
-        ListField.SHA1,
-        ListField.CRC32C,
-        ListField.CRC64_NVME,
-    }
-    | {ListField.AUTOV1, ListField.AUTOV2, ListField.AUTOV3}
-)
-"""Fields by which a model can be known again: a list needs a column of one of them."""
-
-HASHES = frozenset(
-    {ListField.HASH, ListField.SHA256, ListField.BLAKE3, ListField.XET, ListField.GIT_BLOB}
-    | {ListField.DATA_SHA256, ListField.TENSORS_BLAKE3, ListField.CRC32}
-    | {ListField.MD5, ListField.SHA1, ListField.CRC32C, ListField.CRC64_NVME}
-    | {ListField.AUTOV1, ListField.AUTOV2, ListField.AUTOV3}
-)
-
-_DROP = re.compile(r"[\W_]+")
 
 _OF_FILE = frozenset({"lfs", "file", "files", "model", "modelfile"})
 """Names of nested entries that tell of the file itself: `lfs.size` is its size. What other entries
@@ -231,19 +39,6 @@ _HINTS = (
     ("xet", ListField.XET),
 )
 """Parts of a foreign heading that tell which hash of 64 digits stands below it."""
-
-
-def plain_heading(heading: str) -> str:
-    """A heading without what does not tell two apart: case, blanks, punctuation, accents."""
-    if not heading.isascii():
-        parts = unicodedata.normalize("NFD", heading)
-        heading = "".join(c for c in parts if not unicodedata.combining(c))
-    return _DROP.sub("", heading).casefold()
-
-
-_BY_SPELLING = {plain_heading(s): field for field, all_ in SPELLINGS.items() for s in all_} | {
-    plain_heading(s): ListField.IGNORE for s in REJECT_COLUMNS
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,9 +132,9 @@ def recognise(
     plain = [plain_heading(cell) for cell in cells]
     chosen, used = _chosen(plain, given or {})
     spelled = [
-        _BY_SPELLING.get(p) or _by_last_part(cell) for p, cell in zip(plain, cells, strict=False)
+        BY_SPELLING.get(p) or _by_last_part(cell) for p, cell in zip(plain, cells, strict=False)
     ]
-    wholly = [_BY_SPELLING.get(p) is not None for p in plain]
+    wholly = [BY_SPELLING.get(p) is not None for p in plain]
     fields: dict[ListField, int] = {}
     for position, wanted in chosen.items():
         if wanted is not ListField.IGNORE:
@@ -382,8 +177,8 @@ def recognise(
         empty = not plain[position] and not looks[position].said
         if taken_for is None and (ignored or empty):
             continue
-        known = cell if plain[position] in _BY_SPELLING else cell.rpartition(".")[2]
-        heading = " ".join(known.split()) if plain_heading(known) in _BY_SPELLING else None
+        known = cell if plain[position] in BY_SPELLING else cell.rpartition(".")[2]
+        heading = " ".join(known.split()) if plain_heading(known) in BY_SPELLING else None
         columns.append(ListColumn(position + 1, heading, taken_for, looks[position].said))
     return Meaning(fields, tuple(columns), used, further, among)
 
@@ -432,7 +227,7 @@ def _further(
         if field in HASHES and looks[position].digits >= 40:
             like |= dict.fromkeys(_numbered(header[position]), position)
     found: list[tuple[int, int]] = []
-    called = [plain for each in header if _BY_SPELLING.get(plain := plain_heading(each)) in _NAMED]
+    called = [plain for each in header if BY_SPELLING.get(plain := plain_heading(each)) in _NAMED]
     beside = len({*called}) < len(called)  # another table, of which nobody says what it is
     for position, heading in enumerate(header):
         if position in taken or position in chosen or looks[position].field is not ListField.HASH:
@@ -570,11 +365,6 @@ def field_called(heading: str) -> ListField | None:
     return spelled_as(heading) or _by_last_part(heading)
 
 
-def spelled_as(heading: str) -> ListField | None:
-    """The field that a heading is a usual spelling of."""
-    return _BY_SPELLING.get(plain_heading(heading))
-
-
 def parse_map(pairs: Sequence[str]) -> dict[str, ListField]:
     """`--map column=field` as given on a command line. Raises InputError."""
     given: dict[str, ListField] = {}
@@ -582,7 +372,7 @@ def parse_map(pairs: Sequence[str]) -> dict[str, ListField]:
         column, equals, label = pair.rpartition("=")
         plain = plain_heading(label)
         field = next(
-            (f for f in ListField if plain_heading(f.value) == plain), _BY_SPELLING.get(plain)
+            (f for f in ListField if plain_heading(f.value) == plain), BY_SPELLING.get(plain)
         )
         if not equals or not plain_heading(column) or field is None:
             raise InputError(
@@ -597,7 +387,7 @@ def parse_map(pairs: Sequence[str]) -> dict[str, ListField]:
 def _by_last_part(header: str) -> ListField | None:
     """ "hashes.SHA256", as nested entries are flattened, means what "SHA256" means."""
     before, dot, last = header.rpartition(".")
-    field = _BY_SPELLING.get(plain_heading(last)) if dot and last[:1].strip() else None
+    field = BY_SPELLING.get(plain_heading(last)) if dot and last[:1].strip() else None
     if field is None or is_of_another(before):
         return None
     if field in HASHES or field is ListField.TRIGGER_WORDS:

@@ -17,8 +17,8 @@ from reseen.errors import ListError
 from reseen.registry.lists import text as texts
 from reseen.registry.lists import typeset, wiki
 from reseen.registry.lists.blocks import hash_first, read_blocks
-from reseen.registry.lists.columns import ListField, plain_heading
 from reseen.registry.lists.lines import is_lines, read_lines
+from reseen.registry.lists.list_fields import ListField, plain_heading
 from reseen.registry.lists.looks import (
     HEADER_WITHIN,
     SAMPLE,

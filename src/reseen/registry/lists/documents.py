@@ -19,13 +19,8 @@ from typing import Any, BinaryIO
 from reseen.errors import ListError
 from reseen.registry.lists import text as texts
 from reseen.registry.lists import yaml_toml
-from reseen.registry.lists.columns import (
-    NO_MEANING,
-    ListField,
-    Meaning,
-    field_called,
-    recognise,
-)
+from reseen.registry.lists.columns import NO_MEANING, Meaning, field_called, recognise
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, no_header, values_of
 from reseen.registry.lists.nested import MAX_DEPTH, NestedRows, rows_of, too_deep
 from reseen.registry.lists.stacked import is_header

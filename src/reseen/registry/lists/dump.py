@@ -18,9 +18,10 @@ from typing import BinaryIO
 
 from reseen.errors import ListError
 from reseen.registry.lists import text as texts
-from reseen.registry.lists.columns import HASHES, ListField, Meaning
+from reseen.registry.lists.columns import Meaning
 from reseen.registry.lists.dump_rows import DumpRow, rows_of
 from reseen.registry.lists.dump_words import words_of_dump
+from reseen.registry.lists.list_fields import HASHES, ListField
 from reseen.registry.lists.looks import SAMPLE, Row, find, no_header
 from reseen.registry.lists.not_removed import is_of_another, says_not_removed
 from reseen.registry.lists.table import (

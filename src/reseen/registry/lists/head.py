@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from reseen.errors import ListError
-from reseen.registry.lists.columns import ListField
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.read import open_tables
 from reseen.registry.lists.table import Cell, ListTable
 from reseen.registry.lists.values import text_of

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reseen.registry.lists.columns import ListField
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.table import Cell, as_cell
 
 _WEIGHTS = frozenset(

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 
 from reseen.registry.lists import text as texts
-from reseen.registry.lists.columns import ListField, recognise
+from reseen.registry.lists.columns import recognise
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, look_of, values_of
 from reseen.registry.lists.not_removed import still_standing
 from reseen.registry.lists.said import HASH_WORD, said_in

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from reseen.errors import ListError
-from reseen.registry.lists.columns import ColumnValues, ListField, Meaning, recognise
+from reseen.registry.lists.columns import ColumnValues, Meaning, recognise
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.not_removed import is_of_other_files, says_not_removed
 from reseen.registry.lists.table import MAX_COLUMNS, Cell, LinkedText
 from reseen.registry.lists.values import hash_among, hash_digits, is_hash_name, value_of

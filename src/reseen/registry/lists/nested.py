@@ -16,14 +16,8 @@ from typing import Any
 
 from reseen.errors import ListError
 from reseen.registry.lists import civitai, hub_answers
-from reseen.registry.lists.columns import (
-    HASHES,
-    KNOWING,
-    ListField,
-    field_called,
-    plain_heading,
-    spelled_as,
-)
+from reseen.registry.lists.columns import field_called
+from reseen.registry.lists.list_fields import HASHES, KNOWING, ListField, plain_heading, spelled_as
 from reseen.registry.lists.looks import look_of
 from reseen.registry.lists.not_removed import is_of_other_files, says_not_removed
 from reseen.registry.lists.stacked import is_header

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from reseen.errors import ListError
-from reseen.registry.lists.columns import ListField, recognise
+from reseen.registry.lists.columns import recognise
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, no_header, values_of
 from reseen.registry.lists.table import (
     MAX_CELL,

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from reseen.errors import ListError
 from reseen.fingerprints.known_bogus import is_markup
 from reseen.registry.lists import yaml_toml
-from reseen.registry.lists.columns import ListField
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.table import MAX_FILE, ListTable
 
 _HEAD = 4_096

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from reseen.registry.lists.columns import KNOWING, ListField, Meaning, plain_heading, spelled_as
+from reseen.registry.lists.columns import Meaning
+from reseen.registry.lists.list_fields import KNOWING, ListField, plain_heading, spelled_as
 from reseen.registry.lists.looks import (
     HEADER_WITHIN,
     SAMPLE,

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 
-from reseen.registry.lists.columns import KNOWING, ListField, plain_heading, recognise, spelled_as
+from reseen.registry.lists.columns import recognise
+from reseen.registry.lists.list_fields import KNOWING, ListField, plain_heading, spelled_as
 from reseen.registry.lists.looks import SAMPLE, Row, holds_values, look_of, values_of
 from reseen.registry.lists.not_removed import says_not_removed, still_standing
 from reseen.registry.lists.table import HEADING, NOT_REMOVED, Cell, ListTable, first_of

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import BinaryIO
 
-from reseen.registry.lists.columns import ListField
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import HEADER_WITHIN, SAMPLE, Row, no_header
 from reseen.registry.lists.not_removed import says_not_removed
 from reseen.registry.lists.package import WorkbookPackage

@@ -27,7 +27,8 @@ from reseen.registry import one_list
 from reseen.registry.classes import class_named
 from reseen.registry.draft import check_list_name
 from reseen.registry.imports import ImportOptions
-from reseen.registry.lists.columns import ListColumn, ListField
+from reseen.registry.lists.columns import ListColumn
+from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.values import RefusedValue
 from reseen.review.roles import Who
 from reseen.store.kept_files import KeptFile
