@@ -661,6 +661,10 @@ class HistoryCommit:
     at: datetime
 
 
+PROPOSAL = "refs/pr/"
+"""How the ref begins of what somebody proposed to a repository: that may have been anybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """One model file as it stands at a hub, and what the hub declares of it."""

@@ -89,6 +89,7 @@ class Room:
         downloads: int = 5,
         put: bool = True,
         hub: str = HUB,
+        ref: str = "main",
     ) -> str:
         """A sighting, new or again; its case. `declared`, `read`: what is hashed. `content`: what
         stands at the path, for git."""
@@ -100,7 +101,7 @@ class Room:
         with self.store.write() as connection:
             (repository_pk,) = seen.repositories(connection, [listed])
             artifact = Artifact(
-                *(hub, RepoType.MODEL, repo, COMMIT, "main", path, 1234),
+                *(hub, RepoType.MODEL, repo, COMMIT, ref, path, 1234),
                 sha256=sha(declared) if declared is not None else None,
                 git_oid=hashlib.sha1(f"{repo} {path} {content}".encode()).digest(),
                 lfs=True,

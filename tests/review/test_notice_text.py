@@ -60,6 +60,17 @@ def test_the_text_says_what_the_host_needs(room: Room) -> None:
     assert str(line.details["covers"]).startswith("notice_letters ")
 
 
+def test_a_file_that_was_proposed_is_said_to_be(room: Room) -> None:
+    confirmed_case(room, "one", declared="x", read="x", ref="refs/pr/3")
+    proposed = "In a proposal to this repository, which anybody may make: refs/pr/3"
+    assert proposed in taken(room, draft(room))
+
+
+def test_of_no_other_file_it_is_said(room: Room) -> None:
+    confirmed_case(room, "one", declared="x", read="x")
+    assert "proposal" not in taken(room, draft(room))
+
+
 def test_the_json_says_the_same_under_stable_names(room: Room) -> None:
     confirmed_case(room, "one", declared="x", read="x")
     value = json.loads(taken(room, draft(room), "json"))

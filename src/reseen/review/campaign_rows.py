@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from reseen.observed import commit_habits
-from reseen.records import Rung, account_of
+from reseen.records import PROPOSAL, Rung, account_of
 from reseen.review.campaign_accounts import SeenAccount, SeenCommit, SeenFile
 from reseen.review.campaign_following import Place
 from reseen.review.campaign_score import Population
@@ -33,8 +33,6 @@ MOST_OTHERS = 20_000
 to be among them."""
 MOST_FILES = 2_000
 """Files of one account that are looked at."""
-PROPOSAL = "refs/pr/"
-"""How the ref of what a stranger may have put there begins."""
 _DISMISSED = (Verdict.NOT_THIS_MODEL.value, Verdict.ALLOWED.value)
 
 

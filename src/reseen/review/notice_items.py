@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from reseen.match.evidence import SUM
 from reseen.observed.merge_parts import BLOCKS
 from reseen.records import (
+    PROPOSAL,
     Confirmed,
     Digest,
     DigestKind,
@@ -87,6 +88,9 @@ def place_lines(number: int, item: Item) -> Iterator[str]:
     yield f"{number}. {where(item)}"
     yield f"   Revision: {visible(item.sighting.revision)}"
     yield f"   Path: {visible(item.sighting.path)}"
+    ref = item.sighting.ref
+    if ref is not None and ref.startswith(PROPOSAL):
+        yield f"   In a proposal to this repository, which anybody may make: {visible(ref)}"
     yield from _around(item.sighting)
 
 
