@@ -40,7 +40,10 @@ if (
 LIVE_ENDPOINT = os.environ.pop("RESEEN_LIVE_ENDPOINT", None)
 LIVE_TOKEN = os.environ.pop("RESEEN_LIVE_TOKEN", None)
 _FOREIGN = ("HF_", "HUGGING", "RESEEN_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-_OURS = ("RESEEN_ADAPTERS", "RESEEN_TEST_POSTGRESQL", "RESEEN_HISTORY_SEED", "RESEEN_FUZZ_SECONDS")
+_OURS = (
+    *("RESEEN_ADAPTERS", "RESEEN_TEST_POSTGRESQL", "RESEEN_HISTORY_SEED", "RESEEN_FUZZ_SECONDS"),
+    "RESEEN_FUZZ_SEED",
+)
 for _name in [*os.environ]:
     if _name.upper().startswith(_FOREIGN) and _name not in _OURS:
         del os.environ[_name]

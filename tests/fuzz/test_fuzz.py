@@ -1,7 +1,8 @@
 """The fuzzer itself, and 60 seconds of inputs that nobody has played before.
 
 The clock bounds only how many inputs are played, never what comes of one. `RESEEN_FUZZ_SECONDS` is
-for how long; a fault names its reader and seed, and `python -m tests.fuzz READER SEED` plays it.
+for how long, `RESEEN_FUZZ_SEED` from which seed on; a fault names its reader and seed, and
+`python -m tests.fuzz READER SEED` plays it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SECONDS = float(os.environ.get("RESEEN_FUZZ_SECONDS", "60"))
 
 
 def test_new_inputs_give_no_fault() -> None:
-    first = secrets.randbelow(1 << 48) << 12
+    first = int(os.environ.get("RESEEN_FUZZ_SEED") or secrets.randbelow(1 << 48) << 12)
     print(f"seeds from {first} on")
     until = time.monotonic() + SECONDS
     found, played = [], 0

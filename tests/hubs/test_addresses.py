@@ -208,7 +208,10 @@ def test_an_account_is_named_as_people_do(given: str) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["", "owner/name", "https://elsewhere.example/owner", "a b", "https://hf.co/models", "a?b=c"],
+    [
+        *("", "owner/name", "https://elsewhere.example/owner", "a b", "https://hf.co/models"),
+        *("a?b=c", "huggingface.co", "//huggingface.co", "hf.co/"),
+    ],
 )
 def test_what_names_no_account_is_an_error(given: str) -> None:
     with pytest.raises(InputError):

@@ -69,6 +69,8 @@ class HuggingFaceAddresses:
             words = steps[1:]
         if words is None:
             words = [given.removeprefix("@")]
+        elif not words:
+            return None
         elif words[0] in _TYPES and len(words) == 1:
             words = parse_qs(urlsplit(given).query).get("author", [])
         elif words[0] == "organizations":
