@@ -89,11 +89,16 @@ def seen_at(files: Path) -> Counted:
     return hub_of({f"{n}.safetensors": (files / f"{n}.safetensors").read_bytes() for n in names})
 
 
-def look(store: Store, hub: Counted, options: Options | None = None) -> Visit:
-    """Look at all that is owed at a hub, and let follow what follows."""
+def look(
+    store: Store, hub: Counted, options: Options | None = None, left: int | None = None
+) -> Visit:
+    """Look at all that is owed at a hub, and let follow what follows. `left`: bytes that the scan
+    may read."""
     with store.read() as connection:
         before = read_so_far(connection, [1]).get(1, {})
     context = reading(hub, known(store), options or Options(background=0), before=before)
+    if left is not None:
+        context.budget.scan.left = left
     context = replace(context, bases=BasesAtHand(store))
     found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
     with store.write() as connection:

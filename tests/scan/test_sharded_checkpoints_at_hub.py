@@ -320,30 +320,30 @@ def test_a_hub_that_falls_silent_is_asked_again(
     is_found(store, min(hub.files.keys() - {INDEX}))
 
 
-def test_it_is_gone_with_its_first_file_and_falls_with_its_base(
-    store: Store, files: Path, baked: bytes
+def test_it_falls_with_its_base(store: Store, files: Path, baked: bytes) -> None:
+    put_base(store, files)
+    put_removal(store, files)
+    hub = hub_of(sharded("index", baked))
+    look(store, hub)
+    assert bases.remove(store, BASE).fallen == 1
+    put_base(store, files)
+    is_found(store, NAMED[0])
+
+
+@pytest.mark.parametrize("what", ["removed", "replaced"])
+@pytest.mark.parametrize("file", [0, 2])
+def test_it_is_gone_with_any_of_its_files(
+    store: Store, files: Path, baked: bytes, file: int, what: str
 ) -> None:
     put_base(store, files)
     put_removal(store, files)
     hub = hub_of(sharded("index", baked))
     look(store, hub)
     assert asked(store, hub) == {NAMED[0] + WHOLE: SightingState.LIVE}
-    assert bases.remove(store, BASE).fallen == 1
-    put_base(store, files)
-    is_found(store, NAMED[0])
-    del hub.files[NAMED[0]]
-    asked(store, hub)
-    assert asked(store, hub) == {NAMED[0] + WHOLE: SightingState.GONE}
-
-
-def test_it_is_gone_when_any_of_its_files_is_replaced(
-    store: Store, files: Path, baked: bytes
-) -> None:
-    put_base(store, files)
-    put_removal(store, files)
-    hub = hub_of(sharded("index", baked))
-    look(store, hub)
-    hub.files[NAMED[2]] = sharded("index", checkpoint(base()))[NAMED[2]]
+    if what == "removed":
+        del hub.files[NAMED[file]]
+    else:
+        hub.files[NAMED[file]] = sharded("index", checkpoint(base()))[NAMED[file]]
     asked(store, hub)
     assert asked(store, hub) == {NAMED[0] + WHOLE: SightingState.GONE}
 

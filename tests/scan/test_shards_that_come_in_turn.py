@@ -4,15 +4,11 @@ nothing of their files, and where these are numbered alike."""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.match.checkpoints_made import as_adapter, base, checkpoint, plus, updates
-from tests.match.made import known
 from tests.operations.test_checkpoints_read import PERSON, look, put_base, put_removal, standing
-from tests.scan.fake_hub import COMMIT
 from tests.scan.test_archive_at_hub import Counted, hub_of
 from tests.scan.test_sharded_checkpoints_at_hub import (
     INDEX,
@@ -30,15 +26,7 @@ from tests.scan.test_sharded_checkpoints_at_hub import (
 from replica import made
 from reseen.errors import HubMissing
 from reseen.files.source import Range
-from reseen.hubs.hub import Revision
-from reseen.observed.readings import read_so_far
-from reseen.operations import consequences
 from reseen.records import Artifact
-from reseen.scan.bases_at_hand import BasesAtHand
-from reseen.scan.context import reading
-from reseen.scan.record import record
-from reseen.scan.target import Options
-from reseen.scan.visit import Visit, visit
 from reseen.store.database import Store
 
 NOTE = made.safetensors([made.Tensor("note", "F16", (2,), bytes(4))])
@@ -129,24 +117,10 @@ def test_a_scan_whose_bytes_are_used_up_by_the_headers(
 ) -> None:
     hub = hub_of(sharded(how, baked))
     for _ in range(SHARDS):
-        _look_with(store, hub, 16_000)
+        look(store, hub, left=16_000)
     assert standing(store) == {}
     look(store, hub)
     is_found(store, min(hub.files.keys() - {INDEX}))
-
-
-def _look_with(store: Store, hub: Counted, left: int) -> Visit:
-    """A look of a scan that may read so many bytes."""
-    with store.read() as connection:
-        before = read_so_far(connection, [1]).get(1, {})
-    context = reading(hub, known(store), Options(background=0), before=before)
-    context.budget.scan.left = left
-    context = replace(context, bases=BasesAtHand(store))
-    found = asyncio.run(visit(context, hub.listed, Revision("main", COMMIT)))
-    with store.write() as connection:
-        record(connection, found)
-    consequences.follow(store)
-    return found
 
 
 @pytest.mark.parametrize("is_first", [True, False])

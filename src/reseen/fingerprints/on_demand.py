@@ -7,7 +7,7 @@ Python's own; the CRCs are awscrt's (the extra `crc`), by the processor's instru
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from reseen.errors import InputError
 from reseen.fingerprints.kinds import ON_DEMAND, WITH_SIZE
@@ -39,6 +39,13 @@ def _has_crcs() -> bool:
     return True
 
 
+def _next_crcs() -> Mapping[DigestKind, Callable[[bytes | memoryview, int], int]]:
+    """What makes of more bytes, and the CRC of those before, the CRC of all."""
+    from awscrt import checksums
+
+    return {DigestKind.CRC32C: checksums.crc32c, DigestKind.CRC64_NVME: checksums.crc64nvme}
+
+
 class OnDemandDigests:
     """One pass: `update` with every byte in order, then `values`."""
 
@@ -52,6 +59,7 @@ class OnDemandDigests:
             if kind in wanted
         }
         self._crcs = dict.fromkeys(sorted(wanted.intersection(WITH_SIZE)), 0)
+        self._next_crc = _next_crcs() if self._crcs else {}
 
     def __bool__(self) -> bool:
         return bool(self._hashes or self._crcs)
@@ -60,12 +68,8 @@ class OnDemandDigests:
         """The next bytes."""
         for hash in self._hashes.values():
             hash.update(data)
-        if self._crcs:
-            from awscrt import checksums
-
-            crcs = {DigestKind.CRC32C: checksums.crc32c, DigestKind.CRC64_NVME: checksums.crc64nvme}
-            for kind, so_far in self._crcs.items():
-                self._crcs[kind] = crcs[kind](data, so_far)
+        for kind, so_far in self._crcs.items():
+            self._crcs[kind] = self._next_crc[kind](data, so_far)
 
     def values(self) -> Mapping[DigestKind, bytes]:
         """The digests of what came."""

@@ -5,36 +5,24 @@ taken."""
 from __future__ import annotations
 
 import json
-from hashlib import sha1, sha256
+from hashlib import sha1
 from pathlib import Path
 
 import pytest
+from tests.registry.lists.as_read import digest, read
 
 from reseen.errors import ListError
-from reseen.registry.imports import ImportOptions, ReadList, read_list
+from reseen.registry.imports import ReadList
 from reseen.registry.lists.not_removed import (
     is_another_kind,
     is_no_model_name,
     is_of_another,
 )
 
-OPTIONS = ImportOptions(keep_rejects=False)
-
-
-def digest(what: str) -> str:
-    return sha256(what.encode()).hexdigest()
-
-
 MODELS = [digest(f"removed {n}") for n in range(5)]
 OTHERS = [digest(f"beside {n}") for n in range(5)]
 NO_MODEL = "by its kind or name the file is no model: a picture, a text, a configuration, a base"
 LEFT_OUT = "2 entries of pictures, base models and what else stands beside a model were left out."
-
-
-def read(folder: Path, text: str) -> ReadList:
-    path = folder / "list"
-    path.write_text(text)
-    return read_list(path, OPTIONS)
 
 
 def digests(listed: ReadList) -> set[str]:

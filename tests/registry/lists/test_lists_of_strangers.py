@@ -5,41 +5,18 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import xlsxwriter
+from tests.registry.lists.as_read import digest, person, read, told
 
-from reseen.registry.imports import ImportOptions, ReadList, read_list
+from reseen.registry.imports import ReadList
 from reseen.registry.lists.not_removed import says_not_removed
-
-OPTIONS = ImportOptions(keep_rejects=False)
-
-
-def digest(what: object) -> str:
-    return sha256(str(what).encode()).hexdigest()
-
-
-def person(number: int) -> str:
-    return f"Sample person {number:02}"
 
 
 def link(number: int) -> str:
     return f"https://civitai.com/models/{number}"
-
-
-def read(folder: Path, data: str | bytes) -> ReadList:
-    path = folder / "list"
-    path.write_bytes(data.encode() if isinstance(data, str) else data)
-    return read_list(path, OPTIONS)
-
-
-def told(listed: ReadList) -> list[tuple[str | None, str | None, list[str]]]:
-    return [
-        (draft.names.name, draft.names.url, [each.hex for each in draft.digests])
-        for draft in listed.drafts
-    ]
 
 
 def digests(listed: ReadList) -> list[str]:

@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import xlsxwriter
+from tests.registry.lists.as_read import digest, link, read
 
 from reseen.errors import ListError
-from reseen.registry.imports import ImportOptions, ReadList, read_list
+from reseen.registry.imports import ReadList
 from reseen.registry.lists.not_removed import is_of_another, says_no, says_not_removed
-
-OPTIONS = ImportOptions(keep_rejects=False)
-
-
-def digest(what: str) -> str:
-    return sha256(what.encode()).hexdigest()
-
 
 BASE = digest("base model")
 REMOVED = [digest(f"removed {number}") for number in range(4)]
 INNOCENT = [digest(f"innocent {number}") for number in range(3)]
 
 
-def read(folder: Path, data: str | bytes) -> ReadList:
-    path = folder / "list"
-    path.write_bytes(data.encode() if isinstance(data, str) else data)
-    return read_list(path, OPTIONS)
-
-
 def digests(listed: ReadList) -> list[str]:
     return [each.hex for draft in listed.drafts for each in draft.digests]
-
-
-def link(number: int) -> str:
-    return f"https://civitai.com/models/{number}?modelVersionId={number + 100}"
 
 
 @pytest.mark.parametrize(

@@ -6,45 +6,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import xlsxwriter
+from tests.registry.lists.as_read import digest, link, person, read, told
 
 from reseen.errors import ListError
-from reseen.registry.imports import ImportOptions, ReadList, read_list
+from reseen.registry.imports import ImportOptions, read_list
 from reseen.registry.lists import wiki
 from reseen.registry.lists.table import MAX_CELL, LinkedText
 from reseen.registry.lists.values import hash_among, is_ticket, links_among
 
-OPTIONS = ImportOptions(keep_rejects=False)
 NUMBERS = (1, 2, 3)
-
-
-def digest(what: object) -> str:
-    return sha256(str(what).encode()).hexdigest()
-
-
-def person(number: int) -> str:
-    return f"Sample person {number:02}"
-
-
-def link(number: int) -> str:
-    return f"https://civitai.com/models/{number}?modelVersionId={number + 100}"
-
-
-def read(folder: Path, data: str | bytes) -> ReadList:
-    path = folder / "list"
-    path.write_bytes(data.encode() if isinstance(data, str) else data)
-    return read_list(path, OPTIONS)
-
-
-def told(listed: ReadList) -> list[tuple[str | None, str | None, list[str]]]:
-    return [
-        (draft.names.name, draft.names.url, [each.hex for each in draft.digests])
-        for draft in listed.drafts
-    ]
 
 
 ALL = [(person(n), link(n), [digest(n)]) for n in NUMBERS]

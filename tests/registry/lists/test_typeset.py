@@ -8,11 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from tests.registry.lists.as_read import OPTIONS, link, person, told
 
 from reseen.errors import ListError
-from reseen.registry.imports import ImportOptions, ReadList, read_list
+from reseen.registry.imports import ReadList, read_list
 
-OPTIONS = ImportOptions(keep_rejects=False)
 NUMBERS = (1, 2, 3)
 
 
@@ -20,25 +20,10 @@ def digest(what: object) -> str:
     return sha256(f"typeset {what}".encode()).hexdigest()
 
 
-def person(number: int) -> str:
-    return f"Sample person {number:02}"
-
-
-def link(number: int) -> str:
-    return f"https://civitai.com/models/{number}?modelVersionId={number + 100}"
-
-
 def read(folder: Path, text: str) -> ReadList:
     path = folder / "list.txt"
     path.write_text(text)
     return read_list(path, OPTIONS)
-
-
-def told(listed: ReadList) -> list[tuple[str | None, str | None, list[str]]]:
-    return [
-        (draft.names.name, draft.names.url, [each.hex for each in draft.digests])
-        for draft in listed.drafts
-    ]
 
 
 def rows(form: str) -> str:
