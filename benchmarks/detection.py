@@ -21,13 +21,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import detection_page, peers
 from benchmarks.adapters import Adapter, Recipe, files_in, make, read, recipe_of, sampled, sketch
+from benchmarks.detection_page import Outcome
 from benchmarks.edits import Case, Edit, NotMade, edits, original, write
 from benchmarks.few_layers import FewLayers, of_one_seed
 from benchmarks.kinship import kinship
@@ -54,33 +55,6 @@ FEW, FEW_PAIRS = "few", 20_000
 """Strangers of few layers and one seed: so many pairs of each kind, for each edited file."""
 PLAN = {"sd1": (3, 8), "sdxl": (1, 4), "flux": (1, 4)}
 """Architecture -> adapters that are edited, and their rank."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One edited file, or why there is none."""
-
-    group: str
-    edit: str
-    aim: str
-    skipped: str = ""
-    found: bool = False
-    """The search among the removals named it."""
-    mean: float = 0.0
-    lower: float = 0.0
-    p_value: float = 1.0
-    relation: str = ""
-    copy: bool = False
-    stranger: float = 0.0
-    """The largest mean with a removal that is not in it."""
-    pairs: int = 0
-    """Such removals compared."""
-    false_copies: int = 0
-    """Of them, called a copy."""
-    same: tuple[str, ...] = ()
-    """Exact digests that still agree."""
-    distances: dict[str, float] = field(default_factory=dict)
-    """TLSH and ssdeep: this file's likeness to the removed one, and the greatest to another."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

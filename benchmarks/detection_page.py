@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,6 @@ from benchmarks.intervals import at_least, at_most
 from reseen.match.compare import COPY_P
 
 if TYPE_CHECKING:
-    from benchmarks.detection import Outcome
     from benchmarks.few_layers import FewLayers
 
 _AIMS = {"lossless": 1.0, "near": 0.999, "none": 0.0}
@@ -25,6 +25,33 @@ _COLUMNS = (
     "edit", "files", f"p ≤ {COPY_P:.0e}", "no stranger", "called a copy", "least cosine", "worst p",
     "relation", *peers.EXACT, "TLSH", "ssdeep", "aim",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One edited file, or why there is none."""
+
+    group: str
+    edit: str
+    aim: str
+    skipped: str = ""
+    found: bool = False
+    """The search among the removals named it."""
+    mean: float = 0.0
+    lower: float = 0.0
+    p_value: float = 1.0
+    relation: str = ""
+    copy: bool = False
+    stranger: float = 0.0
+    """The largest mean with a removal that is not in it."""
+    pairs: int = 0
+    """Such removals compared."""
+    false_copies: int = 0
+    """Of them, called a copy."""
+    same: tuple[str, ...] = ()
+    """Exact digests that still agree."""
+    distances: dict[str, float] = field(default_factory=dict)
+    """TLSH and ssdeep: this file's likeness to the removed one, and the greatest to another."""
 
 
 def page(
