@@ -27,7 +27,7 @@ NOT_PAGES = {"/audit/head", "/audit/export"}
 """What a browser keeps as a file, or a machine reads."""
 NOT_THERE = {
     *("/notices/{id}/letters/{number}", "/notices/{id}/correction", "/lists/import"),
-    *("/me/second-factor/confirm", "/me/second-factor/app"),
+    *("/me/second-factor/confirm", "/me/second-factor/app", "/asking/{hub}"),
 }
 """Pages of what this store has none of, or of a step that was not begun: looked at elsewhere."""
 

@@ -22,7 +22,7 @@ from reseen.errors import Conflict, HubMissing
 from reseen.observed import artifacts, sightings
 from reseen.observed.artifacts import Inspection
 from reseen.operations import asking, classes, consequences, removals, searching
-from reseen.operations.asking import Asks, HubAsked
+from reseen.operations.asking import AskListener, Asks, HubAsked
 from reseen.records import (
     Artifact,
     Digest,
@@ -299,7 +299,13 @@ def test_a_class_that_is_said_between_two_questions_counts(
         if len(questions()) == 1:
             classes.classify(room.store, KEYRING, ids[last], NEVER, "Sample reason 01")
 
-    asking.ask(room.store, KEYRING, room.hub, lambda: opened(room.replica), report=said_meanwhile)
+    asking.ask(
+        room.store,
+        KEYRING,
+        room.hub,
+        lambda: opened(room.replica),
+        listener=AskListener(report=said_meanwhile),
+    )
     assert [len(question) for question in questions()] == [2, 2, 1]
     assert digest_of(last) not in {digest for question in questions() for digest in question}
 
@@ -313,7 +319,13 @@ def test_a_switch_that_is_turned_between_two_questions_counts(
     def off(came: object) -> None:
         asking.switch(room.store, room.hub, Asks.NOTHING)
 
-    asking.ask(room.store, KEYRING, room.hub, lambda: opened(room.replica), report=off)
+    asking.ask(
+        room.store,
+        KEYRING,
+        room.hub,
+        lambda: opened(room.replica),
+        listener=AskListener(report=off),
+    )
     assert len(room.asked()) == 1
 
 
@@ -328,7 +340,11 @@ def test_ctrl_c_stops_it_in_order(room: Room, monkeypatch: pytest.MonkeyPatch) -
             os.kill(os.getpid(), signal.SIGINT)
 
     came = asking.ask(
-        room.store, KEYRING, room.hub, lambda: opened(room.replica), report=interrupt
+        room.store,
+        KEYRING,
+        room.hub,
+        lambda: opened(room.replica),
+        listener=AskListener(report=interrupt),
     ).came
     assert came.stopped
     assert len(room.asked()) == 2

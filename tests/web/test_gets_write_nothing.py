@@ -110,6 +110,8 @@ def _address(template: str, ids: Mapping[str, str]) -> str:
         return template.format(id=ids["campaign"])
     if template.startswith("/accounts/"):
         return template.format(hub=HUB, account="sample-account")
+    if template.startswith("/asking/"):
+        return template.format(hub="civitai")
     return path_of(template)
 
 

@@ -149,6 +149,7 @@ NOTHING_TYPED = {
     *("/notices/{id}/correction/pdf", "/notices/{id}/discard", "/notices/{id}/recheck"),
     *("/notices/{id}/undo", "/lists/import/{id}/throw-away", "/lists/import/{id}/rejects"),
     *("/removals/{id}/reveal", "/scans/{id}/again", "/scans/{id}/stop"),
+    *("/asking/{hub}/ask", "/asking/{hub}/switch"),
     "/schedules/{id}/stop",
     *("/notifications/test", "/users/{pk}/invite", "/users/{pk}/sessions/end"),
     *("/users/{pk}/second-factor/reset", "/users/second-factor", "/users/{pk}/role"),

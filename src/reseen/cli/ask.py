@@ -109,7 +109,11 @@ def ask(
             ended = _located(store, keyring, meant, settings, output, begins)
         else:
             ended = asking.ask(
-                store, keyring, meant, opener(meant, store), begins=begins, report=shown.report
+                store,
+                keyring,
+                meant,
+                opener(meant, store),
+                listener=asking.AskListener(begins, shown.report),
             )
             shown.rest(ended)
         unread = in_store(store)

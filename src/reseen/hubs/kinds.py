@@ -162,14 +162,20 @@ def open_hub(hub: HubSettings, shared: SharedWindows | None = None) -> Hub:
     return _kind(hub).opened(hub, options)
 
 
+def by_hash(hub: HubSettings) -> Askable | None:
+    """How a hub is asked by hash; None where it cannot be. Raises SettingsError."""
+    how = _kind(hub).askable
+    return None if how is None else how()
+
+
 def askable_of(hub: HubSettings) -> Askable:
     """How a hub is asked by hash. Raises HubMissing where it cannot be, and SettingsError."""
-    by_hash = _kind(hub).askable
-    if by_hash is None:
+    how = by_hash(hub)
+    if how is None:
         raise HubMissing(
             f"{hub.name} cannot be asked by hash", remedy="`reseen hubs` shows what each can do."
         )
-    return by_hash()
+    return how
 
 
 def is_locator(name: str) -> bool:

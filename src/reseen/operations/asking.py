@@ -11,6 +11,7 @@ says so, and for no removal on the day that it came.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -91,6 +92,18 @@ class HubAsked:
     followed: Followed
 
 
+@dataclass(frozen=True, slots=True)
+class AskListener:
+    """Who is told while it goes on, and may end it."""
+
+    begins: Callable[[AboutToAsk], None] = lambda about: None
+    """Of what would go out, before the first question."""
+    report: Report | None = None
+    """After each part of an answer."""
+    ending: threading.Event | None = None
+    """As in `by_hash.ask`."""
+
+
 def switch(store: Store, hub: HubSettings, asks: Asks, *, actor: str | None = None) -> Switched:
     """An administrator says what a hub is asked for from now on. The log says how many removals
     that is of today, and which. Raises HubMissing where the hub cannot be asked."""
@@ -114,15 +127,23 @@ def switch(store: Store, hub: HubSettings, asks: Asks, *, actor: str | None = No
 
 def asks_of(connection: Connection, hub: str) -> Asks:
     """What a hub (as the store calls it) is asked for: what was said last."""
+    last = switch_line(connection, hub)
+    return usual_asks(hub) if last is None else Asks(last.action.removeprefix("asking-"))
+
+
+def asked_lines(connection: Connection, hub: str, *, most: int) -> list[audit.AuditLine]:
+    """The last questions that were put to a hub (as the store calls it), the newest first."""
+    return audit.latest(connection, {"action": ASKED, "subject": hub}, most=most)
+
+
+def switch_line(connection: Connection, hub: str) -> audit.AuditLine | None:
+    """How asking a hub (as the store calls it) was switched last; None: nobody ever did."""
     said = [
         line
         for asks in Asks
         for line in audit.latest(connection, {"action": f"asking-{asks}", "subject": hub}, most=1)
     ]
-    if not said:
-        return usual_asks(hub)
-    last = max(said, key=lambda line: line.number)
-    return Asks(last.action.removeprefix("asking-"))
+    return max(said, key=lambda line: line.number, default=None)
 
 
 def usual_asks(hub: str) -> Asks:
@@ -130,12 +151,12 @@ def usual_asks(hub: str) -> Asks:
     return Asks.NOTHING if is_locator(hub) else Asks.ORIGIN
 
 
-def preview(store: Store, hub: HubSettings) -> AboutToAsk:
-    """What a hub would be asked for now: nothing is asked. Raises HubMissing where the hub cannot
-    be asked."""
+def preview(store: Store, hub: HubSettings, asks: Asks | None = None) -> AboutToAsk:
+    """What a hub would be asked for now, or were it switched to `asks`: nothing is asked. Raises
+    HubMissing where the hub cannot be asked."""
     askable_of(hub)
     with store.read() as connection:
-        asks = asks_of(connection, stored_name(hub))
+        asks = asks or asks_of(connection, stored_name(hub))
         return _about(connection, asks, _wanted(connection, hub, asks))
 
 
@@ -145,13 +166,12 @@ def ask(
     hub: HubSettings,
     open_hub: Callable[[], Hub],
     *,
-    begins: Callable[[AboutToAsk], None] = lambda about: None,
-    report: Report | None = None,
+    listener: AskListener | None = None,
     actor: str | None = None,
 ) -> HubAsked:
-    """Ask a hub for what it may be asked for. `begins` is told what that is, before the first
-    question. Raises Conflict where that was switched off, and HubMissing where it cannot be asked.
-    """
+    """Ask a hub for what it may be asked for. Raises Conflict where that was switched off, and
+    HubMissing where it cannot be asked."""
+    listener = listener or AskListener()
     askable_of(hub)
     with store.read() as connection:
         asks = asks_of(connection, stored_name(hub))
@@ -163,12 +183,11 @@ def ask(
             f"asking {hub.name} is switched off",
             remedy=f"An administrator switches it on: reseen ask {hub.name}{at} --allow",
         )
-    begins(about)
+    listener.begins(about)
     since = scans.begin(store, keyring)
     try:
-        came = by_hash.ask(
-            store, keyring, open_hub, _questions(store, hub, asks, wanted, actor), report
-        )
+        questions = _questions(store, hub, asks, wanted, actor)
+        came = by_hash.ask(store, keyring, open_hub, questions, listener.report, listener.ending)
     finally:
         followed = scans.end(store, keyring, since)
     return HubAsked(asks, len(wanted.removals), wanted.never_sent, came, followed)

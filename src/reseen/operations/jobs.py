@@ -52,6 +52,8 @@ class JobKind(StrEnum):
     """Do known sightings still stand?"""
     READ = "read"
     """Known copies that nobody has read, as far as was asked."""
+    ASK = "ask"
+    """A hub is asked by hash."""
     NOTIFY = "notify"
     """People are told that there is something to do."""
     CAMPAIGNS = "campaigns"
@@ -64,13 +66,14 @@ LANES = (
     frozenset({JobKind.SCAN}),
     frozenset({JobKind.WATCH}),
     frozenset({JobKind.READ}),
+    frozenset({JobKind.ASK}),
     frozenset({JobKind.REPOSITORY, JobKind.RECHECK}),
     frozenset({JobKind.NOTIFY}),
     frozenset({JobKind.CAMPAIGNS}),
 )
 """Jobs of one lane are done one after the other: a scan of days keeps no hook waiting, and no look
 at what is new."""
-_OF_LEADS = frozenset({JobKind.SCAN, JobKind.WATCH, JobKind.NOTIFY, JobKind.SCHEDULE})
+_OF_LEADS = frozenset({JobKind.SCAN, JobKind.WATCH, JobKind.ASK, JobKind.NOTIFY, JobKind.SCHEDULE})
 _NO_LOOKS = (JobKind.NOTIFY.value, JobKind.CAMPAIGNS.value, JobKind.SCHEDULE.value)
 """No hub is looked at by these: they are no scans."""
 

@@ -19,7 +19,7 @@ from reseen.hubs.hub import Hub
 from reseen.hubs.kinds import open_hub, stored_name
 from reseen.hubs.meant import hub_of
 from reseen.operations import asking, scans
-from reseen.operations.asking import AboutToAsk, HubAsked
+from reseen.operations.asking import AboutToAsk, AskListener, HubAsked
 from reseen.scan.by_hash import Report
 from reseen.scan.progress import Found, Outcome
 from reseen.scan.shared_windows import StoreWindows
@@ -93,8 +93,7 @@ def locate(
         keyring,
         locator,
         _opened(store, locator),
-        begins=listener.begins,
-        report=listener.asked,
+        listener=AskListener(listener.begins, listener.asked),
     )
     places = places_of(asked.came.elsewhere, settings, locator)
     listener.places(places)

@@ -13,6 +13,7 @@ from reseen.errors import ReseenError, StoreError
 from reseen.hubs.hub import Hub
 from reseen.observed.sightings import SightingFilter
 from reseen.operations import campaigns, jobs, notifications, scans
+from reseen.operations.asking_jobs import AskingJob
 from reseen.operations.jobs import Job, JobKind, JobState
 from reseen.operations.logs import log, where
 from reseen.scan.context import ScanContext
@@ -88,6 +89,12 @@ class _RunningJob:
             async with self._beating():
                 return await self._find_campaigns()
         asked = jobs.hub_of(self._job.what, self._at.settings.hubs)
+        if self._job.kind is JobKind.ASK:
+            try:
+                async with self._beating():
+                    return await self._ask(asked)
+            finally:
+                await patiently(self._tell)
         hub = self._at.open_hub(asked)
         try:
             async with self._beating():
@@ -114,14 +121,32 @@ class _RunningJob:
         raise AssertionError  # the last try returns or raises
 
     async def _find_campaigns(self) -> tuple[JobState, str | None]:
-        ended = threading.Event()
-        work = asyncio.to_thread(campaigns.find_in_own_process, self._at.settings, ended)
-        finding, stopping = asyncio.create_task(work), asyncio.create_task(self._stop.wait())
-        await asyncio.wait((finding, stopping), return_when=asyncio.FIRST_COMPLETED)
-        ended.set()
-        stopping.cancel()
-        await finding
+        settings = self._at.settings
+        await self._in_thread(lambda ending: campaigns.find_in_own_process(settings, ending))
         return JobState.DONE, None
+
+    async def _ask(self, asked: HubSettings) -> tuple[JobState, str | None]:
+        at = self._at
+        asker = AskingJob(at.store, at.keyring, at.settings, self._job, self._said)
+        problem = await self._in_thread(
+            lambda ending: asker.whole(asked, lambda: at.open_hub(asked), ending)
+        )
+        if self._stop.is_set() and at.ending.is_set():
+            return JobState.WAITING, None
+        return JobState.DONE if problem is None else JobState.FAILED, problem
+
+    async def _in_thread(self, work: Callable[[threading.Event], T]) -> T:
+        """Work in a thread of its own, which is told when it is to end."""
+        ending = threading.Event()
+        working = asyncio.create_task(asyncio.to_thread(work, ending))
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        ending.set()
+        stopping.cancel()
+        return await working
+
+    def _said(self, progress: dict[str, Any]) -> None:
+        self._progress = progress
 
     async def _scan(self, hub: Hub) -> tuple[JobState, str | None]:
         # What is left from before, and cannot be done now, is no reason not to scan.

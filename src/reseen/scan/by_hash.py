@@ -9,7 +9,9 @@ anything above the rung `declared`.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from reseen.errors import HubError
@@ -19,7 +21,7 @@ from reseen.match.registry_index import RegistryIndex
 from reseen.observed import sightings
 from reseen.records import Problem, Sighting, SightingState
 from reseen.scan.record import record
-from reseen.scan.stopping import on_signals, until
+from reseen.scan.stopping import on_signals, on_word, until
 from reseen.scan.visit import stated
 from reseen.store.database import Store
 from reseen.store.sealing import Keyring
@@ -67,24 +69,26 @@ def ask(
     open_hub: Callable[[], Hub],
     questions: Questions,
     report: Report | None = None,
+    ending: threading.Event | None = None,
 ) -> AskedByHash:
     """Put these questions to a hub, one after the other, in an event loop of its own; Ctrl-C stops
-    it in order. `report` is told after each part of an answer. Raises HubMissing for a hub that
-    cannot be asked."""
+    it in order. `report` is told after each part of an answer. `ending`: work of a service, which
+    another thread stops by setting it. Raises HubMissing for a hub that cannot be asked."""
 
     async def whole() -> AskedByHash:
         stop = asyncio.Event()
         hub = open_hub()
         try:
             asking = _Asking(store, keyring, askable(hub), report)
-            with on_signals(stop):
+            with on_signals(stop) if ending is None else on_word(ending, stop):
                 await asking.put(questions, stop)
             asking.came.requests = hub.usage.requests
             return asking.came
         finally:
             await hub.close()
 
-    with memory_for_threads():
+    # The memory of a service is bounded for all that it does, not for this.
+    with memory_for_threads() if ending is None else nullcontext():
         return asyncio.run(whole())
 
 

@@ -1,10 +1,12 @@
-"""Stopping in order: signals become an event, and an event ends what is under way."""
+"""Stopping in order: signals, or another thread's word, become an event, and an event ends what is
+under way."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import signal
+import threading
 from collections.abc import Coroutine, Iterable, Iterator
 
 
@@ -33,6 +35,23 @@ def on_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
             heed_no_more()
+
+
+@contextlib.contextmanager
+def on_word(ending: threading.Event, stop: asyncio.Event) -> Iterator[None]:
+    """Another thread sets `stop`, by setting `ending`: for work in a loop of its own. At the end of
+    that `ending` is set in any case."""
+
+    async def heed() -> None:
+        await asyncio.to_thread(ending.wait)
+        stop.set()
+
+    heeding = asyncio.create_task(heed())
+    try:
+        yield
+    finally:
+        ending.set()  # nobody waits for it any more
+        heeding.cancel()
 
 
 async def until(stop: asyncio.Event, work: Iterable[Coroutine[object, object, None]]) -> bool:

@@ -21,6 +21,7 @@ from reseen.web.limits_middleware import Edge
 from reseen.web.metrics import GateFigures
 from reseen.web.pages import (
     account,
+    asking,
     audit,
     begin,
     campaigns,
@@ -75,6 +76,7 @@ PAGES: tuple[APIRouter, ...] = (
     removals.router,
     reports.router,
     scans.router,
+    asking.router,
     not_judged.router,
     notifications.router,
     search.router,

@@ -55,6 +55,7 @@ TITLES = {
     "read": N_("Reading"),
     "watch": N_("Look at what is new"),
     "scan": N_("Scan"),
+    "ask": N_("Question by hash"),
 }
 """By the kind of job; of any other it is a scan."""
 TYPES = {
@@ -313,6 +314,8 @@ def work_words(speech: Speech, kind: JobKind, what: Mapping[str, Any]) -> Markup
         if account:
             return gettext("Known sightings of %(account)s", account=visible(str(account)))
         return gettext("Known sightings")
+    if kind is JobKind.ASK:
+        return gettext("Copies of removals, by hash, at %(hub)s", hub=hub)
     named = [*(what.get("repos") or ()), *(repo for _, repo in what.get("typed") or ())]
     if kind is JobKind.READ and not named:
         return gettext("Known copies that are not read, at %(hub)s", hub=hub)
