@@ -117,7 +117,64 @@ def nf4(array: Array, weight: str) -> dict[str, T]:
     }
 
 
+def nvfp4(array: Array, weight: str) -> dict[str, T]:
+    """As comfy-kitchen's eager backend quantises: the file is of rows and columns by 16."""
+    rows, columns = (-(-side // 16) * 16 for side in array.shape)
+    padded = np.zeros((rows, columns), np.float32)
+    padded[: array.shape[0], : array.shape[1]] = array
+    whole = np.float32(np.abs(array).max() / (448 * 6))
+    blocks = padded.reshape(rows, -1, 16)
+    scales = (np.abs(blocks).max(axis=2) / 6 / whole).astype(ml_dtypes.float8_e4m3fn)
+    each = whole * scales.astype(np.float32)[:, :, None]
+    values = (blocks / np.where(each == 0, 1, each)).reshape(rows, columns)
+    steps = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)
+    codes = np.abs(np.abs(values)[:, :, None] - steps).argmin(axis=2) | (values < 0) * 8
+    layer = weight.removesuffix(".weight")
+    return {
+        weight: of(codes[:, ::2] << 4 | codes[:, 1::2], "U8"),
+        f"{layer}.weight_scale": of(tiled_as(scales.astype(np.float32)), "F8_E4M3"),
+        f"{layer}.weight_scale_2": of(np.asarray(whole)),
+        f"{layer}.comfy_quant": said(format="nvfp4"),
+    }
+
+
+def tiled_as(scales: Array) -> Array:
+    height, width = (-(-side // by) * by for side, by in zip(scales.shape, (128, 4), strict=True))
+    padded = np.zeros((height, width), np.float32)
+    padded[: scales.shape[0], : scales.shape[1]] = scales
+    tiles = padded.reshape(height // 128, 4, 32, width // 4, 4).transpose(0, 3, 2, 1, 4)
+    return tiles.reshape(height, width)
+
+
+def convrot_w4a4(array: Array, weight: str, group: int = 64) -> dict[str, T]:
+    """Rows of whole groups, turned and packed; others as they are."""
+    if array.shape[1] % group:
+        return {weight: of(array)}
+    turn = np.ones((1, 1), np.float32)
+    four = np.array([[1, 1, 1, -1], [1, 1, -1, 1], [1, -1, 1, 1], [-1, 1, 1, 1]], np.float32) / 2
+    while len(turn) < group:
+        turn = np.kron(turn, four)
+    made = (array.reshape(len(array), -1, group) @ turn.T).reshape(array.shape)
+    scale = np.abs(made).max(axis=1) / 7
+    whole = np.rint(made / scale[:, None]).astype(np.int8).view(np.uint8) & 15
+    layer = weight.removesuffix(".weight")
+    return {
+        weight: T(
+            "I8", (len(array), array.shape[1] // 2), (whole[:, ::2] | whole[:, 1::2] << 4).tobytes()
+        ),
+        f"{layer}.weight_scale": of(scale),
+        f"{layer}.comfy_quant": said(format="convrot_w4a4", convrot_groupsize=group),
+    }
+
+
+def said(**what: object) -> T:
+    text = json.dumps(what).encode()
+    return T("U8", (len(text),), text)
+
+
 HOW = {
+    "nvfp4": nvfp4,
+    "convrot_w4a4": convrot_w4a4,
     "fp8, scale_weight": lambda a, w: fp8(a, w, "scale_weight"),
     "fp8, weight_scale": lambda a, w: fp8(a, w, "weight_scale"),
     "fp8 by row": lambda a, w: fp8_by_row(a, w, "F8_E4M3", 448),
@@ -146,6 +203,32 @@ def test_a_quantised_copy_is_known_again(how: str, ends: tuple[str, str]) -> Non
     assert told.mean > (0.96 if "wide" in how else 0.98)
     assert told.scale == pytest.approx(1, abs=0.02)
     assert told.coverage == 1
+
+
+def test_whole_numbers_without_a_scale_are_read_and_said() -> None:
+    stored = {
+        f"{name}.{end}.weight": T("I16", array.shape, np.rint(array * 9999).astype("<i2").tobytes())
+        for name, pair in factors().items()
+        for end, array in zip(("lora_B", "lora_A"), pair, strict=True)
+    }
+    memory = Memory(build.safetensors(stored))
+    listing = run(memory, look_inside(memory.size)).listing
+    assert listing is not None
+    made = plan(listing)
+    assert {(left.code, left.tensors) for left in made.not_read} == {("quantised", 12)}
+    assert len(made.modules) == 6
+
+
+def test_bytes_that_are_said_to_be_halves_are_whole_where_the_layer_has_that_size() -> None:
+    tensors: dict[str, T] = {}
+    for name, (up, down) in factors().items():
+        small = int8(down, f"{name}.lora_A.weight")
+        scale = small[f"{name}.lora_A.weight_scale"]
+        small[f"{name}.lora_A.weight_scale"] = T("F32", (len(down),), scale.data)
+        tensors |= small | {f"{name}.lora_B.weight": of(up)}
+    found = sketched(tensors)
+    assert found.sketch is not None
+    assert len(found.sketch.ids) == len(NAMES)
 
 
 def test_four_bits_of_layers_that_nobody_knows_are_refused_with_the_reason() -> None:

@@ -324,6 +324,7 @@ def fisher(mean: Doubles) -> Doubles:
 
 def unit(rows: Floats) -> Floats:
     """Rows at length 1; zeros stay zeros."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    made: Floats = rows / np.maximum(lengths, 1e-30)
+    # In double precision: the squares of large numbers are none in single.
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    made: Floats = (rows / np.maximum(lengths, 1e-30)[:, None]).astype(np.float32)
     return made

@@ -7,19 +7,29 @@ the file is as a whole decides which of the two is its own name, and it is compa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from reseen.updates.canonical import naming_of
 from reseen.updates.file_layer import POSITIONAL, FileLayer, named, named_loosely
 from reseen.updates.names.known import STRAY, Known
-from reseen.updates.names.wrapped import OTHER_MODELS
+from reseen.updates.names.plainly import of_words, without_zeros
+from reseen.updates.names.prefixes import MODEL
+from reseen.updates.names.wrapped import OTHER_MODELS, words_of_models
 from reseen.updates.open_sides import is_open
 
 _FEWEST = 4
 """Layers without a name below which nothing is tried."""
 _MOST_WORDS = 4
 """Words before all names of a file that are tried as one wrapper."""
+_MOST_RESPELLED = 8_192
+"""Layers of a file whose names are tried in other spellings: several times those of the largest
+known model."""
+_FOR_THE_MODEL = frozenset(
+    ("base", "model", "module", "net", "network", "lora", "lycoris", "unet", "transformer", "dit")
+)
+_WORDS_AND_MORE = re.compile(r"[^._]+")
 _WORD = re.compile(r"[^A-Za-z0-9]*([A-Za-z0-9]+)(?:[^A-Za-z0-9]+|$)")
 _WORDS = re.compile(r"[a-z0-9]+")
 
@@ -49,17 +59,19 @@ def by_any_words(layers: tuple[FileLayer, ...]) -> WaysNamed:
     nameless = [x for x in layers if x.style != POSITIONAL and x.source not in known]
     if len(nameless) < _FEWEST:
         return WaysNamed(layers, strictly=layers)
-    loosely = _without_common_words(layers)
-    if loosely is None:
-        loosely = tuple(named_loosely(layer) for layer in layers)
-    now = naming_of(loosely).found
-    new = [x for x in loosely if x.source not in known and _is_sized(x, now)]
-    if len(new) < _FEWEST:
+    for way in (_without_common_words, _loosely, _without_zeros, _of_known_words):
+        loosely = way(layers)
+        now = naming_of(loosely).found
+        new = [x for x in loosely if x.source not in known and _is_sized(x, now)]
+        if len(new) >= _FEWEST:
+            break
+    else:
         return WaysNamed(layers, strictly=layers)
     total = sum(layer.length for layer in layers)
     of_nobody = sum(layer.length for layer in nameless)
     left = of_nobody - sum(layer.length for layer in new)
-    if of_nobody > STRAY * total and left <= STRAY * total and _are_before(new):
+    is_told = way is _without_zeros or _are_before(new)
+    if of_nobody > STRAY * total and left <= STRAY * total and is_told:
         return WaysNamed(loosely, layers, layers)
     return WaysNamed(layers, loosely, layers)
 
@@ -70,21 +82,77 @@ def _is_sized(layer: FileLayer, known: Mapping[str, Known]) -> bool:
     return found is not None and (bool(found.models) or is_open(layer.shape))
 
 
-def _without_common_words(layers: Sequence[FileLayer]) -> tuple[FileLayer, ...] | None:
-    """The layers without the words that all names begin with; None where what is left is not the
+def _without_common_words(layers: Sequence[FileLayer]) -> tuple[FileLayer, ...]:
+    """The layers without the words that all names begin with; none where what is left is not the
     plain name of a known layer, of each."""
     names = {layer.source: layer.place.name for layer in layers}
     for _ in range(_MOST_WORDS):
         first = {name: _WORD.match(name) for name in names.values()}
         words = {match[1] if match else "" for match in first.values()}
         if len(words) != 1 or "" in words:
-            return None
+            return ()
         names = {source: name[len(first[name][0]) :] for source, name in names.items()}  # type: ignore[index]
         found = tuple(_named_as(layer, names[layer.source]) for layer in layers)
         now = naming_of(found).found
         if all(layer.wrapped is None and _is_sized(layer, now) for layer in found):
             return found
-    return None
+    return ()
+
+
+def _loosely(layers: Sequence[FileLayer]) -> tuple[FileLayer, ...]:
+    return tuple(named_loosely(layer) for layer in layers)
+
+
+def _without_zeros(layers: Sequence[FileLayer]) -> tuple[FileLayer, ...]:
+    """Those whose numbers have zeros before them, without these."""
+    return _respelled(layers, without_zeros)
+
+
+def _of_known_words(layers: Sequence[FileLayer]) -> tuple[FileLayer, ...]:
+    """The layers without all words that no known model's layers have, wherever they stand."""
+    return _respelled(layers, lambda name: of_words(name, words_of_models()))
+
+
+def _respelled(layers: Sequence[FileLayer], spell: Callable[[str], str]) -> tuple[FileLayer, ...]:
+    if len(layers) > _MOST_RESPELLED:
+        return ()
+    spelled = [(layer, layer.source, spell(layer.source)) for layer in layers]
+    return tuple(
+        each if each.style == POSITIONAL or now in ("", was) else _named_as(each, now)
+        for each, was, now in spelled
+    )
+
+
+def called_otherwise(layers: Sequence[FileLayer]) -> Iterator[tuple[FileLayer, ...]]:
+    """Layers that no table has, without the words for the model as a whole before their names, and
+    with the one that most tools write there; and without all words that their names begin with,
+    but for one before a number. So an adapter of a model that nobody knows is compared with one
+    that another tool saved, or that was saved from within a larger model."""
+    names = [_WORDS_AND_MORE.findall(layer.place.name) for layer in layers]
+    if len(names) < _FEWEST:
+        return
+    bare = ["_".join(_without_words_for_the_model(words)) for words in names]
+    for before in ("", f"{MODEL}_"):
+        yield tuple(
+            replace(layer, place=replace(layer.place, name=before + name))
+            for layer, name in zip(layers, bare, strict=True)
+        )
+    alike = takewhile(lambda words: len(set(words)) == 1, zip(*names, strict=False))
+    common = len(list(alike))
+    while common and any(len(name) <= common or name[common].isdigit() for name in names):
+        common -= 1
+    if common:
+        yield tuple(
+            _named_as(layer, "_".join(name[common:]))
+            for layer, name in zip(layers, names, strict=True)
+        )
+
+
+def _without_words_for_the_model(words: list[str]) -> list[str]:
+    at = 0
+    while at + 2 < len(words) and words[at] in _FOR_THE_MODEL and not words[at + 1].isdigit():
+        at += 1
+    return words[at:]
 
 
 def _named_as(layer: FileLayer, name: str) -> FileLayer:

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from reseen.errors import Malformed, Unread
 from reseen.updates.four_bits import LARGEST_OFFSET
 from reseen.updates.json_object import json_object
-from reseen.updates.quantised import MX_BLOCK, tiled
+from reseen.updates.quantised import MX_BLOCK, NV_BLOCK, tiled
 
 Matrix = NDArray[np.float32]
 
 _FORMATS = ("float8_e4m3fn", "float8_e5m2", "int8_tensorwise")
 """Of ComfyUI: each number times its scale, and turned where it is said. Others pack them."""
+_HALVES = "convrot_w4a4"
+"""Of ComfyUI: two numbers a byte, the low half first, each row times its scale, and turned."""
+_FP4 = np.array([sign * each for sign in (1, -1) for each in (0, 0.5, 1, 1.5, 2, 3, 4, 6)], "f4")
+"""What the codes of nvfp4 stand for."""
 _TURNED = 256
 """Numbers of a row that `convrot` turns together, where it is not said."""
 _FULL = 100.0
@@ -40,8 +44,10 @@ def dequantised(
     for role, some in parts.items():
         if "absmax" in some:
             made[role] = _of_four_bits(made[role], some, shapes.get(role))
+        elif "blocks16" in some:
+            made[role] = _of_nvfp4(made[role], some)
         elif "format" in some:
-            made[role] = _of_format(made[role], some)
+            made[role] = _of_format(made[role], some, is_packed=role in shapes)
         elif "scale" in some:
             made[role] = _scaled(made[role], some["scale"])
         elif "rows" in some:
@@ -74,11 +80,35 @@ def _usable(scale: Matrix) -> Matrix:
     return made
 
 
-def _of_format(array: Matrix, parts: Mapping[str, Matrix]) -> Matrix:
-    """ComfyUI's int8, by what is said of it."""
-    group = turned_together(parts["format"])
+def _of_format(array: Matrix, parts: Mapping[str, Matrix], *, is_packed: bool) -> Matrix:
+    """ComfyUI's int8, and its numbers of 4 bits, by what is said of it."""
+    said = _state(parts["format"])
+    if (said.get("format") == _HALVES) != is_packed:
+        raise Unread("factors in a quantised format that does more than to scale them")
+    if is_packed:
+        codes = _halves(array, -128)[..., ::-1].reshape(len(array), -1).astype(np.float32)
+        array = np.where(codes > 7, codes - 16, codes)
+        group: int | None = _whole(said.get("convrot_groupsize", _TURNED))
+    else:
+        group = turned_together(parts["format"])
     made = _scaled(array, parts["scale"]) if "scale" in parts else array
     return made if group is None else turned_back(made, group)
+
+
+def _halves(array: Matrix, least: int) -> NDArray[np.uint8]:
+    """(..., 2): the high and the low half of each byte; `least` is the least number that one is."""
+    bytes_ = np.clip(array, least, least + 255).astype(np.int16).astype(np.uint8)
+    return np.stack([bytes_ >> 4, bytes_ & 15], axis=-1)
+
+
+def _of_nvfp4(array: Matrix, parts: Mapping[str, Matrix]) -> Matrix:
+    """Two numbers a byte, the high half first, each one of 16, times a scale for each 16 of a row,
+    in tiles as mxfp8 has them, and one for all."""
+    rows = len(array)
+    codes = _halves(array, 0).reshape(rows, -1, NV_BLOCK)
+    scales = of_tiles(parts["blocks16"], rows, codes.shape[1])
+    made: Matrix = _FP4[codes] * _usable(scales)[:, :, None]
+    return _scaled(made, parts["second"]).reshape(rows, -1)
 
 
 def turned_together(stated: Matrix) -> int | None:
@@ -177,8 +207,7 @@ def _of_four_bits(
     numbers = prod(shape)
     if 2 * array.size != numbers or largest.size != -(-numbers // block):
         raise Malformed("factors of 4 bits whose scales are not as many as their blocks")
-    bytes_ = np.clip(array.reshape(-1), 0, 255).astype(np.uint8)
-    codes = np.stack([bytes_ >> 4, bytes_ & 15], axis=1).reshape(-1)
+    codes = _halves(array, 0).reshape(-1)
     made: Matrix = values.reshape(-1)[codes]
     made *= np.repeat(largest, min(block, numbers))[:numbers]
     return made.reshape(shape)

@@ -14,6 +14,7 @@ from math import prod
 
 from reseen.files.tensors import TensorInfo
 from reseen.updates.file_layer import POSITIONAL, FileLayer, named
+from reseen.updates.names.plainly import plainly
 from reseen.updates.names.prefixes import place
 from reseen.updates.names.suffixes import EXTRAS, FACTORS, OTHER, Tensor, by_pattern, split
 from reseen.updates.names.tables import flat
@@ -24,6 +25,8 @@ from reseen.updates.shapes import shape_of, turned
 from reseen.updates.sides import Shape
 
 _LONGEST_NAME = 512
+_UNSAID = ("/absmax", "/blocks16", "/format")
+"""Parts of factors whose shape the header may not say."""
 _THIN = 256
 _NUMBER = re.compile(r"\[?(\d{1,6})\]?")
 
@@ -47,7 +50,7 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
         if len(info.name) > _LONGEST_NAME:
             counts["names longer than any known"] += 1
             continue
-        said = numbered.get(info.name) if numbered else split(info.name)
+        said = numbered.get(info.name) if numbered else split(plainly(info.name))
         if said is None:
             rest.append(info)
         elif said.role == "quantised":
@@ -122,7 +125,7 @@ def _free(source: str, taken: Container[str]) -> str:
 
 def _unpacked(source: str, roles: dict[str, TensorInfo]) -> dict[str, tuple[int, int]]:
     """The shapes of factors that the header does not say."""
-    if not any(role.endswith("/absmax") for role in roles):
+    if not any(role.endswith(_UNSAID) for role in roles):
         return {}
     where = place(source)
     return unpacked_shapes([flat(where.name), *longest(where.rest)], roles)
@@ -161,7 +164,7 @@ def _by_pattern(
     left: list[TensorInfo] = []
     whole = {layer for layer, adapters in grouped.items() if _factors(adapters)}
     for info in tensors:
-        said = by_pattern(info.name)
+        said = by_pattern(plainly(info.name))
         if said is None or said.layer in whole or (said.style == "hcp" and not _is_thin(info)):
             left.append(info)
             continue

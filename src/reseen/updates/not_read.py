@@ -34,6 +34,11 @@ FEW_VALUES = (
     "AdaLoRA of few values: not read, the factors between which they stand may be a stranger's"
 )
 
+WHOLE_NUMBERS = (
+    "factors that are whole numbers, without what scales them: compared as they stand, which may "
+    "be other than what they stand for"
+)
+
 OWN_NAMES = "names that tell no layer of a known model: compared under the file's own names alone"
 OR_BY_ORDER = (
     "names that tell no layer of a known model: compared under the file's own names, and by the "
@@ -57,6 +62,7 @@ CODES: Mapping[str, str] = {
     "a second tensor for the same part of a layer": "second-tensor",
     "a second algorithm for one layer: only the first is read": "second-algorithm",
     SECOND_ADAPTER: "second-adapter",
+    WHOLE_NUMBERS: "quantised",
     OWN_NAMES: "own-names",
     OR_BY_ORDER: "own-names",
     SECOND_UPDATE: "second-update",

@@ -34,12 +34,12 @@ from dataclasses import dataclass, replace
 from reseen.errors import FileError
 from reseen.files.tensors import Listing, TensorInfo
 from reseen.updates import readings
-from reseen.updates.any_words import WaysNamed, by_any_words
+from reseen.updates.any_words import WaysNamed, by_any_words, called_otherwise
 from reseen.updates.beside import beside
 from reseen.updates.by_order import NamingByOrder, by_order, nameless_layers
 from reseen.updates.canonical import Naming, Piece, naming_of, part_of, widths
 from reseen.updates.embeddings import embeddings
-from reseen.updates.file_layer import FileLayer, layer_then, without_core
+from reseen.updates.file_layer import POSITIONAL, FileLayer, layer_then, without_core
 from reseen.updates.former import NamingThen, is_as_now, naming_then
 from reseen.updates.further import further_adapters
 from reseen.updates.layers import file_layers
@@ -49,7 +49,7 @@ from reseen.updates.modules import is_own
 from reseen.updates.names import then, wrapped
 from reseen.updates.names.known import BY_ORDER, one_of
 from reseen.updates.names.models import UNPROVED
-from reseen.updates.names.suffixes import OTHER
+from reseen.updates.names.suffixes import FACTORS, OTHER
 from reseen.updates.names.tables import flat
 from reseen.updates.not_read import (
     BEGINS_DRAWN,
@@ -60,6 +60,7 @@ from reseen.updates.not_read import (
     OWN_NAMES,
     SAID_FROM_BASE,
     SECOND_UPDATE,
+    WHOLE_NUMBERS,
     code_of,
 )
 from reseen.updates.own_objects import OwnPiece, close, own_pieces
@@ -76,6 +77,7 @@ FEWEST_VALUES = 256
 have 32 of them reach a mean cosine of 0.5 now and then; with these it would be eight sigma."""
 
 
+_WHOLE = frozenset(f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64))
 _BEGUN = frozenset(("oft", "boft", "ia3", "hra", "vera", "fourierft"))
 """Algorithms of PEFT of which the configuration says how training began."""
 
@@ -208,7 +210,10 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     if made := projected(own.layers, own_naming, tensors, key):
         counts.pop(OTHER[PROJECTIONS], None)
         others += (_reading(architecture, made, len(others) + 1, is_adapter=True),)
+    for some in readings.of_the_other_side(own_modules):
+        others += (_reading(architecture, some, len(others) + 1),) if some else ()
     modules = tuple(sorted((*modules, *own_modules), key=lambda module: module.name))
+    counts[WHOLE_NUMBERS] += len({i.name for m in modules for i in _whole_numbers(m)})
     infos = [info for module in modules for info in module.tensors.values()]
     is_by_order = any(other.architecture.endswith(BY_ORDER) for other in others)
     if is_by_order:
@@ -235,6 +240,14 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         readings=others,
         embeddings=rows,
     )
+
+
+def _whole_numbers(module: ModulePlan) -> Iterator[TensorInfo]:
+    """Factors that are stored as whole numbers with nothing that says what they stand for."""
+    for role, info in module.tensors.items():
+        is_factor = role in FACTORS and role != "on_input" and info.dtype in _WHOLE
+        if is_factor and not any(each.startswith(f"{role}/") for each in module.tensors):
+            yield info
 
 
 def prepare() -> None:
@@ -273,6 +286,10 @@ def _readings(
     unknown = f"unknown:{widths(strictly)}"
     for label, some in ((architecture, modules), *(found[:1] if other else ())):
         found += ((unknown, spelled) for spelled in readings.as_before(label, some))
+    known = [layer for layer in layers if _is_known(layer, naming)]
+    for called in called_otherwise([x for x in layers if not _is_known(x, naming)]):
+        every = [*known, *called]
+        found.append((architecture, _modules(every, naming_of(every), scales, Counter())))
     found = _others(found, modules)
     found.append((architecture, readings.of_the_other_expert(architecture, modules)))
     found.append((architecture, as_stored(modules)))
@@ -290,6 +307,10 @@ def _readings(
         _reading(label, some, number)
         for number, (label, some) in enumerate((each for each in found if each[1]), 1)
     )
+
+
+def _is_known(layer: FileLayer, naming: Naming) -> bool:
+    return layer.style == POSITIONAL or layer.source in naming.found
 
 
 def _reading(

@@ -1,8 +1,9 @@
 """Factors that are stored as small whole numbers or 8-bit floats, with the numbers that scale them.
 
-ComfyUI's scaled fp8 (one scale, one for each row, or one for each 32 numbers: mxfp8) and int8 (also
-turned by `convrot`), and int8 and 4-bit numbers of bitsandbytes. Each part of a factor has the
-factor's role and its own, `up/scale`. What is refused has parts that are not known.
+ComfyUI's scaled fp8 (one scale, one for each row, or one for each 32 numbers: mxfp8), int8 (also
+turned by `convrot`) and 4 bits (`convrot_w4a4`, nvfp4), and int8 and 4-bit numbers of bitsandbytes.
+Each part of a factor has the factor's role and its own, `up/scale`. What is refused has parts that
+are not known.
 
 Not every loader heeds such scales, so a false one may stand there for us alone: those that say more
 than one number are used where the factor fills its type as scaled ones do, and the file is compared
@@ -19,6 +20,7 @@ from reseen.files.tensors import TensorInfo
 from reseen.updates.modules import ModulePlan
 from reseen.updates.names.known import DENOISERS, ENCODERS, known
 from reseen.updates.names.suffixes import FACTORS, split
+from reseen.updates.names.wrapped import model_of
 from reseen.updates.open_sides import closed_by
 from reseen.updates.sides import Shape
 
@@ -28,6 +30,7 @@ Grouped = dict[str, dict[str, dict[str, TensorInfo]]]
 _BESIDE_LAYER = {
     ".scale_weight": "scale",
     ".weight_scale": "scale",
+    ".weight_scale_2": "second",
     ".SCB": "rows127",
     ".comfy_quant": "format",
     ".scale_input": "beside",
@@ -48,6 +51,8 @@ _NESTED = ("/nested_absmax", "/nested_map")
 _MARKER = "scaled_fp8"
 MX_BLOCK = 32
 """Numbers of a row that have one scale in mxfp8."""
+NV_BLOCK = 16
+"""Numbers of a row that have one scale in nvfp4."""
 _MX_TILE = (128, 4)
 """Rows and columns of a tile of these scales; in one, rows stand in four columns."""
 _LONGEST_STATE = 1 << 12
@@ -112,6 +117,8 @@ def _added(info: TensorInfo, weight: str, part: str, grouped: Grouped) -> bool:
         part = "beside"  # of 8-bit floats it says nothing that their type does not
     if part == "scale" and factor.dtype.startswith("F8_"):
         part = _scale_of_floats(info, factor)
+    if part == "scale" and factor.dtype == "U8":
+        part = "blocks16" if _is_of_nvfp4(info, factor) else ""
     role = f"{said.role}/{part}"
     if said.role == "diff" and role in roles and part in _OF_FLOATS:
         role = "diff/second"
@@ -133,6 +140,13 @@ def _scale_of_floats(info: TensorInfo, factor: TensorInfo) -> str:
     if len(factor.shape) == 2 and numbers == prod(tiled(rows, -(-factor.shape[1] // MX_BLOCK))):
         return {"F8_E8M0": "blocks", "U8": "exponents"}.get(info.dtype, "")
     return ""
+
+
+def _is_of_nvfp4(info: TensorInfo, factor: TensorInfo) -> bool:
+    """Whether it has a scale for each 16 numbers, two of which are a byte."""
+    if len(factor.shape) != 2 or info.dtype != "F8_E4M3" or 2 * factor.shape[1] % NV_BLOCK:
+        return False
+    return prod(info.shape) == prod(tiled(factor.shape[0], 2 * factor.shape[1] // NV_BLOCK))
 
 
 def tiled(rows: int, columns: int) -> tuple[int, int]:
@@ -158,8 +172,10 @@ def _is_of(info: TensorInfo, part: str, factor: TensorInfo) -> bool:
 def unpacked_shapes(
     aliases: Sequence[str], roles: Mapping[str, TensorInfo]
 ) -> dict[str, tuple[int, int]]:
-    """The shapes of factors of 4 bits, which the header does not say: by the other factor, or by
-    the layers of these names. None where neither tells them."""
+    """The shapes of factors of 4 bits, which the header does not say: of a row with two numbers a
+    byte; by the other factor, or by the layers of these names. None where nothing tells them."""
+    if by_rows := _packed_by_rows(aliases, roles):
+        return by_rows
     packed = [role for role in ("up", "down") if f"{role}/absmax" in roles]
     if not packed or not {"up", "down"} <= roles.keys() or "mid" in roles:
         return {}
@@ -182,6 +198,36 @@ def unpacked_shapes(
             if rank and numbers == {"up": sides.out * rank, "down": rank * sides.columns}:
                 return {"up": (sides.out, rank), "down": (rank, sides.columns)}
     return {}
+
+
+def _packed_by_rows(
+    aliases: Sequence[str], roles: Mapping[str, TensorInfo]
+) -> dict[str, tuple[int, int]]:
+    """Of nvfp4, and of bytes with a format and one scale for each row (`convrot_w4a4`): these may
+    be whole bytes, too, and are where the layer has that size as it is stored."""
+    found: dict[str, tuple[int, int]] = {}
+    for role, info in roles.items():
+        if len(info.shape) != 2 or "/" in role:
+            continue
+        rows, columns = info.shape
+        scale = roles.get(f"{role}/scale")
+        halves = info.dtype == "I8" and f"{role}/format" in roles
+        if {f"{role}/blocks16", f"{role}/second"} <= roles.keys() or (
+            halves
+            and scale is not None
+            and scale.shape == (rows,)
+            and not _is_sized(aliases, roles)
+        ):
+            found[role] = (rows, 2 * columns)
+    return found
+
+
+def _is_sized(aliases: Sequence[str], roles: Mapping[str, TensorInfo]) -> bool:
+    """Whether a layer of these names has the size that the factors have as they are stored."""
+    up, down = roles.get("up"), roles.get("down")
+    if up is None or down is None or not up.shape or len(down.shape) != 2:
+        return False
+    return any(model_of(alias, up.shape[0], down.shape[1]) for alias in aliases)
 
 
 def as_stored(modules: Sequence[ModulePlan]) -> tuple[ModulePlan, ...]:

@@ -17,8 +17,8 @@ from reseen.updates.names.models import EXPERTS
 from reseen.updates.names.prefixes import MODEL, SECOND, SECOND_PART
 from reseen.updates.names.tables import Alias, Cut, Table, flat
 
-MOST_DIALECTS = 6
-"""Ways to spell a file that are tried: a model has three at most."""
+MOST_DIALECTS = 7
+"""Ways to spell a file that are tried: a model of images has three at most."""
 
 Modules = Sequence[ModulePlan]
 
@@ -99,6 +99,21 @@ class _Layer:
             if mine.rows(self._out) == cut.rows(self._out):
                 return module
         return None
+
+
+_SIDES = ("scale", "scale.out", "scale.in")
+"""Of IA3: LyCORIS does not say in the header which side it scales, PEFT does by the shape."""
+
+
+def of_the_other_side(own: Modules) -> Iterator[tuple[ModulePlan, ...]]:
+    """Vectors that scale a layer, under the names that the other library's have."""
+    for now in _SIDES:
+        mine = [m for m in own if m.algorithm == "ia3" and m.what == now]
+        for side in _SIDES[1:] if now == "scale" else _SIDES[:1]:
+            yield tuple(
+                replace(m, name=m.name.removesuffix(f"#{now}") + f"#{side}", what=side)
+                for m in mine
+            )
 
 
 def of_the_other_expert(architecture: str, modules: Modules) -> tuple[ModulePlan, ...]:

@@ -119,6 +119,7 @@ _ENDINGS: dict[str, tuple[str, str]] = {
     "scale_weight": ("quantised", ""),
     "scale_input": ("quantised", ""),
     "weight_scale": ("quantised", ""),
+    "weight_scale_2": ("quantised", ""),
     "input_scale": ("quantised", ""),
     "comfy_quant": ("quantised", ""),
     "qweight": ("svdquant", ""),

@@ -53,6 +53,13 @@ _LLAMA_CPP = "\n".join(
 (`turned_rows`)."""
 
 
+_TORCHTUNE = """
+    layers.{0-127}.attn.(q_proj,k_proj,v_proj) = layers.{0-127}.self_attn.(q_proj,k_proj,v_proj)
+    layers.{0-127}.attn.output_proj = layers.{0-127}.self_attn.o_proj
+    layers.{0-127}.mlp.(w1,w3,w2) = layers.{0-127}.mlp.(gate_proj,up_proj,down_proj)
+"""
+
+
 LANGUAGE = Family(
     """
     layers.{0-127}.self_attn.(q_proj,k_proj,v_proj,o_proj,qkv_proj) 0 0
@@ -65,7 +72,7 @@ LANGUAGE = Family(
     """
         for spelled in ("model", "language_model", "language_model.model", "model.language_model")
     }
-    | {"llama.cpp": _LLAMA_CPP},
+    | {"llama.cpp": _LLAMA_CPP, "torchtune": _TORCHTUNE},
     part="language",
 )
 """Language models, whatever their size: adapters say where the model is (`model.layers.0`) or

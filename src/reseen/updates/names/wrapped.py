@@ -160,8 +160,14 @@ def prepare(models: Models = ALL) -> None:
 @cache
 def _telling(models: Models = ALL) -> frozenset[str]:
     """Words that are no wrapper's."""
-    words = {word for key in _aliases(models) for word in key.split("_")}
+    words = words_of_models(models)
     return frozenset(w for w in words - _IN_WRAPPERS if len(w) > 1 and not w.isdigit())
+
+
+@cache
+def words_of_models(models: Models = ALL) -> frozenset[str]:
+    """All words that names of these models' layers have."""
+    return frozenset(word for key in _aliases(models) for word in key.split("_"))
 
 
 @cache
