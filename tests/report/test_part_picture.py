@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from tests.report.test_report import NASTY, findings, sighting
 
 from reseen.observed.merge_parts import PartInFile
-from reseen.records import Evidence, Figure, Rung
+from reseen.records import Evidence, Figure, Rung, Sighting
+from reseen.report import pdf_report
 from reseen.report.html import render
 from reseen.report.part_picture import LEGEND, WIDTH, picture, sample
 
@@ -125,6 +127,30 @@ def test_a_report_shows_what_is_inside_and_says_it_in_numbers() -> None:
     other = render(findings([found(1, nasty)]), locations=False)  # type: ignore[list-item]
     assert "alert(1)&lt;/script&gt;" in other
     assert "<script" not in other
+
+
+def test_the_pdf_of_a_report_draws_what_is_inside() -> None:
+    pytest.importorskip("fpdf")
+
+    def found(number: int, of: PartInFile) -> Sighting:
+        proof = Evidence(Rung.COMPONENT, "sketch-part", "ab", "Inside a merge.", of.figures)
+        made = sighting(number, removal=of.removal, rung=Rung.COMPONENT, evidence=(proof,))
+        return replace(made, repo="a/merge", path="a.safetensors")
+
+    nasty = part("rm-2", (NASTY, 8, 0.4, 0.05, 0.9))
+    with_it = pdf_report.render(findings([found(1, FIRST), found(2, nasty)]), locations=False)
+    without = pdf_report.render(findings([sighting(1), sighting(2)]), locations=False)
+    assert with_it.startswith(b"%PDF-")
+    assert len(with_it) > len(without) + 1_000
+
+
+def test_a_picture_in_a_pdf_has_its_colours_in_it() -> None:
+    """No stylesheet is read there: without them everything would be black."""
+    for kind in LEGEND:
+        drawn = pdf_report._drawing(sample(kind)).svg.decode()
+        assert f'class="{kind}"' not in drawn
+        assert 'fill="' in drawn
+        assert {kind for kind, _ in pdf_report._KEY} == set(LEGEND)
 
 
 def test_a_report_without_merges_has_no_such_part() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,17 @@ def letter(text: str, font: Path | None = None) -> bytes:
     for line in rest.rstrip("\n").split("\n"):
         pages.line(line)
     return pages.end()
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture in a table's cell, as wide as that is."""
+
+    svg: bytes
+    """Ours, with its colours in it: no stylesheet is read here."""
+
+
+Cell = str | Drawing
 
 
 @dataclass(slots=True)
@@ -88,11 +100,14 @@ class PdfPages:
         self._pdf.set_left_margin(left)
 
     def table(
-        self, heads: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[int]
+        self, heads: Sequence[str], rows: Iterable[Sequence[Cell]], widths: Sequence[int]
     ) -> None:
         """A table; `widths`: shares of the page's."""
         self._style(8.5, bold=False)
-        told = [[self._shown(cell) for cell in row] for row in rows]
+        told = [
+            [cell if isinstance(cell, Drawing) else self._shown(cell) for cell in row]
+            for row in rows
+        ]
         from fpdf.enums import TableBordersLayout
         from fpdf.fonts import FontFace
 
@@ -104,8 +119,14 @@ class PdfPages:
             padding=(1, 1),
             headings_style=FontFace(emphasis="BOLD" if self._bold else None),
         ) as made:
-            for row in ([self._shown(head) for head in heads], *told):
-                made.row(row)
+            made.row([self._shown(head) for head in heads])
+            for cells in told:
+                row = made.row()
+                for cell in cells:
+                    if isinstance(cell, Drawing):
+                        row.cell(img=BytesIO(cell.svg), img_fill_width=True)
+                    else:
+                        row.cell(cell)
         self._pdf.ln(3)
 
     def bar(self, parts: Sequence[tuple[int, tuple[int, int, int]]]) -> None:
@@ -120,6 +141,7 @@ class PdfPages:
             pdf.set_fill_color(*colour)
             pdf.rect(x, y, width, height, style="F")
             x += width
+        pdf.set_fill_color(255)  # what comes after it is not of its last colour
         pdf.set_y(y + height + 3)
 
     def end(self) -> bytes:

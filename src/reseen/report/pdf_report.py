@@ -8,10 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from markupsafe import Markup
+
 from reseen.report import figures, in_words
 from reseen.report.gather import Findings, Group, by_account, by_removal
-from reseen.report.html import CONFIRMED_MEANING, source_of
-from reseen.report.pdf import PdfPages
+from reseen.report.html import (
+    CONFIRMED_MEANING,
+    MOST_PICTURES,
+    PartFigure,
+    part_figures,
+    source_of,
+)
+from reseen.report.part_picture import BlockRow, MarginRow, PartPicture, sample
+from reseen.report.pdf import Cell, Drawing, PdfPages
 from reseen.texts import visible
 
 MOST_ROWS = 500
@@ -26,6 +35,26 @@ _COLOURS = {
     "none": (225, 229, 233),
     "unfindable": (245, 235, 210),
 }
+
+_LOOKS = {
+    "mine": 'fill="#2f6fb2"',
+    "other": 'fill="#aab2ba"',
+    "value": 'fill="#8a1c1c"',
+    "decoys": 'fill="#d5dade"',
+    "unsure": 'fill="none" stroke="#5a636b" stroke-dasharray="2 2"',
+    "full": 'fill="none" stroke="#5a636b"',
+    "error": 'fill="none" stroke="#1a1d20" stroke-width="1.2"',
+}
+"""What stands in a picture of parts, as the stylesheet of the HTML page has it."""
+_KEY = (
+    ("mine", "the removed model that is named first"),
+    ("other", "others that were removed"),
+    ("unsure", "cannot be told from nothing"),
+    ("error", "two standard deviations either way"),
+    ("full", "strength 0, and 1"),
+    ("value", "how much of a model is there"),
+    ("decoys", "decoys, but for the few highest"),
+)
 
 
 def render(findings: Findings, *, locations: bool, font: Path | None = None) -> bytes:
@@ -55,6 +84,7 @@ def render(findings: Findings, *, locations: bool, font: Path | None = None) -> 
     _groups(pages, "removal, and which lists say it", models, "accounts")
     pages.heading("By account", 13)
     _groups(pages, "account", by_account(found, locations=locations), "models")
+    _inside(pages, part_figures(findings))
     _evidence(pages, findings, locations)
     return pages.end()
 
@@ -105,6 +135,70 @@ def _groups(pages: PdfPages, label: str, groups: tuple[Group, ...], other: str) 
         pages.line(f"{len(groups) - MOST_GROUPS:,} more are in the tables.", size=8.5)
 
 
+def _inside(pages: PdfPages, found: tuple[PartFigure, ...]) -> None:
+    """The pictures of files with removals inside, as on the HTML page."""
+    if not found:
+        return
+    pages.heading("What is inside merges and checkpoints", 13)
+    pages.line(
+        "How strong each removed model is in every block of the network, 1 for as it was, and how "
+        "far it stands above decoys: models of that kind that are not in the file, as far as is "
+        "known. Certain is that the models are inside: the margin tells that, not the strength. "
+        "Not certain is how strong they are exactly. What else is in a file is not known."
+    )
+    pages.line("")
+    key = [cell for kind, said in _KEY for cell in (_drawing(sample(kind)), said)]
+    over_key = ("", "what it stands for", "", "what it stands for")
+    pages.table(over_key, [key[:4], key[4:8], key[8:12], [*key[12:], "", ""]], (5, 42, 5, 42))
+    for one in found[:MOST_PICTURES]:
+        beside = "".join(f", {removal}" for removal in one.beside)
+        pages.line(f"Sighting {one.sighting}: {one.removal}{beside}", bold=True)
+        if one.drawn.margins:
+            heads = ("removal", "from 0 to 1", "it", "decoys", "above them")
+            pages.table(heads, [_margin(row) for row in one.drawn.margins], (20, 34, 18, 16, 12))
+        if one.drawn.rows:
+            pages.line(_said_of(one.drawn))
+            heads = ("block", "strength", "this model", "others", "its columns")
+            pages.table(heads, [_block(row) for row in one.drawn.rows], (18, 34, 26, 10, 12))
+        else:
+            pages.line("How strong it is in each block was not kept when it was found.")
+    if len(found) > MOST_PICTURES:
+        pages.line(f"{len(found) - MOST_PICTURES:,} more files are not drawn.", size=8.5)
+
+
+def _said_of(drawn: PartPicture) -> str:
+    blocks = "1 block" if drawn.there == 1 else f"{drawn.there:,} blocks"
+    said = f"In {drawn.used:,} of {blocks} the strength, or its columns, stand out from chance."
+    if drawn.explained is None:
+        return said
+    of = "what was added to the base model" if drawn.beside_base else "the file's numbers"
+    return f"{said} All parts together explain {100 * drawn.explained:.0f}% of {of}."
+
+
+def _margin(row: MarginRow) -> tuple[Cell, ...]:
+    it = f"{100 * row.value:.0f}% of its columns" if row.by_columns else f"cosine {row.value:.2f}"
+    decoys = "none" if row.reached is None else f"{row.reached:.2f} ({row.decoys:,})"
+    above = "-" if row.margin is None else f"{row.margin:.2f}"
+    return row.removal, _drawing(row.drawn), it, decoys, above
+
+
+def _block(row: BlockRow) -> tuple[Cell, ...]:
+    b = row.block
+    told = "" if b.is_told else ", not told"
+    mine = "nothing there" if b.weight is None else f"{b.weight:.2f} ± {b.error or 0:.2f}{told}"
+    others = "-" if row.others is None else f"{row.others:.2f}"
+    share = "-" if b.share is None else f"{100 * b.share:.0f}%"
+    return visible(b.name), _drawing(row.drawn), mine, others, share
+
+
+def _drawing(drawn: Markup) -> Drawing:
+    """With colours for the classes that a stylesheet colours elsewhere."""
+    svg = str(drawn).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    for kind, look in _LOOKS.items():
+        svg = svg.replace(f'class="{kind}"', look)
+    return Drawing(svg.encode())
+
+
 def _evidence(pages: PdfPages, findings: Findings, locations: bool) -> None:
     pages.heading("Evidence", 13)
     shown = findings.sightings[:MOST_ROWS]
@@ -119,7 +213,7 @@ def _evidence(pages: PdfPages, findings: Findings, locations: bool) -> None:
         why = visible(f"{where}{sighting.why}")
         rows.append((sighting.id, sighting.removal, sighting.rung.label, why, state, said))
     heads = ("sighting", "removal", "rung", "why", "state", "decided")
-    pages.table(heads, rows, (18, 15, 11, 32, 13, 12))
+    pages.table(heads, rows, (18, 18, 13, 27, 12, 12))
     if len(findings.sightings) > MOST_ROWS:
         left = len(findings.sightings) - MOST_ROWS
         pages.line(f"{left:,} more are in the tables.", size=8.5)
