@@ -3,7 +3,7 @@ of the request, everything escaped.
 
 Filters: `visible` (foreign text, with control and direction characters shown), `number`,
 `decimal`, `percent`, `significant`, `size`, `when`, `ago`, `lasting`, `fixed` (a word that stands
-in `N_` or `NP_`), `english` (what is English whatever the language of the page). In every template:
+in `N_` or `NP_`), `told` (what a room below the pages says). In every template:
 `who` (None when nobody is signed in), `csrf_field()`, `static(name)`, `done` (what was just done,
 as a sentence), `language`.
 """

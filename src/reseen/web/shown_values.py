@@ -16,9 +16,8 @@ from markupsafe import Markup
 
 from reseen.observed.artifacts import instant
 from reseen.store.database import now
-from reseen.texts import visible
-from reseen.web.languages import ENGLISH
 from reseen.web.speech import Speech
+from reseen.web.told_by_rooms import told
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3_600, 86_400, 365 * 86_400
 
@@ -35,16 +34,8 @@ def filters(speech: Speech) -> dict[str, Callable[..., Any]]:
         "ago": partial(_ago, speech),
         "lasting": partial(_lasting, speech),
         "fixed": speech.fixed,
-        "english": partial(english, speech),
+        "told": partial(told, speech),
     }
-
-
-def english(speech: Speech, text: object) -> Markup | str:
-    """A text that is English on every page (what an error says), with its language told to whoever
-    reads it aloud."""
-    if speech.language is ENGLISH:
-        return visible(str(text))
-    return Markup('<span lang="en">{}</span>').format(visible(str(text)))
 
 
 def _utc(value: datetime | int) -> datetime:

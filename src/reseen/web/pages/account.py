@@ -31,8 +31,8 @@ from reseen.web.pages.queue_address import QueueAddress
 from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
-from reseen.web.shown_values import english
 from reseen.web.speech import N_, speech_of
+from reseen.web.told_by_rooms import told
 
 router = APIRouter()
 
@@ -152,7 +152,7 @@ def _page(
             None
             if said is None
             else {
-                "message": speech.gettext("Not done: %(why)s.", why=english(speech, said.error)),
+                "message": speech.gettext("Not done: %(why)s.", why=told(speech, said.error)),
                 "remedy": said.error.remedy or "",
             }
         ),

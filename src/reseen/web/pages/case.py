@@ -44,8 +44,8 @@ from reseen.web.pages.queue_address import Back, QueueAddress, came_from, offset
 from reseen.web.problems import status_of
 from reseen.web.rendering import page
 from reseen.web.service import Served, Service
-from reseen.web.shown_values import english
 from reseen.web.speech import Speech, speech_of
+from reseen.web.told_by_rooms import told
 
 router = APIRouter()
 
@@ -453,7 +453,7 @@ def _problem(
         if seen is not None and line.version is not None and line.version >= seen
     ]
     return {
-        "message": speech.gettext("Not done: %(why)s.", why=english(speech, error)),
+        "message": speech.gettext("Not done: %(why)s.", why=told(speech, error)),
         "remedy": (error.remedy or "") if error is not None else "",
         "changed": changed if isinstance(error, Conflict) else [],
         "evidence": isinstance(error, Conflict) and "changed" in str(error) and not changed,
