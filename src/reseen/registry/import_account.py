@@ -104,10 +104,14 @@ class ImportSums:
         self.unchanged += outcomes.count(RowOutcome.UNCHANGED)
         if len(merged.new) == len(drafts):
             return  # all are new, and none of them was withdrawn
+        stay: dict[tuple[int, str], bool] = {}
         for outcome, standing, draft in zip(outcomes, merged.about, drafts, strict=True):
             if outcome is RowOutcome.ADDED or standing.pk is None:
                 continue
-            if standing.stays_withdrawn(draft.list_name):
+            by = standing.pk, draft.list_name
+            if by not in stay:
+                stay[by] = standing.stays_withdrawn(draft.list_name)
+            if stay[by]:
                 self.withdrawn += 1
             elif not standing.in_force and outcome is RowOutcome.MERGED:
                 self.revived += 1
@@ -117,12 +121,13 @@ class ImportSums:
         by_pk = self._by_pk
         if self._first is None and merged.new:
             self._first = min(standing.pk or 0 for standing in merged.new)
+        judged: dict[int, int] = {}
         for standing in merged.about:
             said, pk = standing.new, standing.pk or 0
             if len(said) == 1 and (digests := said[0].digests) and digests[0].kind in FULL:
                 good = _SCANS  # of nearly all of a long list
-            else:
-                good = _good_for(standing)
+            else:  # once, however many rows are about it
+                good = judged[pk] = judged[pk] if pk in judged else _good_for(standing)
             if pk >= len(by_pk):
                 by_pk.extend(bytes(pk + 1 - len(by_pk) + len(by_pk) // 2))
             if by_pk[pk] < good:

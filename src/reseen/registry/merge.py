@@ -18,13 +18,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from typing import TypeAlias
 
-from reseen.fingerprints.kinds import LONG, LONG_OF
+from reseen.fingerprints.kinds import LONG
 from reseen.records import DigestKind, Names, RemovalClass
 from reseen.registry.draft import Draft, source_of
 from reseen.registry.identity import Key, Mark, SaidOf, mark, parts
-from reseen.store.links import normal_name
+from reseen.registry.said_before import SaidBefore, Saying
 
 Held: TypeAlias = Key | tuple[DigestKind, bytes]
 """A key, or a full digest."""
@@ -207,8 +208,10 @@ class _Merger:
         self._opened = opened
         self._names: dict[int, Names] = {}
         """What was opened, by the claim."""
-        self._taken: defaultdict[tuple[int, str, Held], list[Draft]] = defaultdict(list)
-        """Rows by (removal, list, what they are known by)."""
+        self._taken: defaultdict[tuple[int, str], SaidBefore] = defaultdict(SaidBefore)
+        """What rows said, by (removal, list)."""
+        self._claimed: dict[tuple[int, str], SaidBefore] = {}
+        """And claims of the store."""
 
     def merge(self, rows: Sequence[int], merged: Merged) -> None:
         """Say of each row what becomes of it."""
@@ -246,6 +249,7 @@ class _Merger:
             count.update(_held_by(self._drafts[at]))
         sole: dict[int, RemovalDraft] = {}
         tied: set[int] = set()
+        plain: dict[tuple[int, str, Held], bool] = {}
         for at in rows:
             draft = self._drafts[at]
             helds = list(_held_by(draft))
@@ -256,7 +260,10 @@ class _Merger:
             sure = helds[0][0] is DigestKind.SHA256 and helds[0] in self._standings
             if alone and sure and len(at_these) == 1:
                 (standing,) = at_these.values()
-                if _is_plain(standing, draft.list_name, helds[0]):
+                by = id(standing), draft.list_name, helds[0]
+                if by not in plain:
+                    plain[by] = _is_plain(standing, draft.list_name, helds[0])
+                if plain[by]:
                     sole[at] = standing
                     continue
             tied.update(at_these)
@@ -367,34 +374,42 @@ class _Merger:
         return SaidOf(full, key, claim.list_name)
 
     def _said_already(self, draft: Draft) -> RemovalDraft | None:
-        """The removal of which a claim of the same list says all that a row says."""
+        """The removal of which claims of the same list say all that a row says."""
         some = []
         for held in _held_by(draft):
-            if held in self._holders:
-                some.append(self._holders[held])
+            if held in self._standings:
+                some.append(self._standings[held])
             elif held is not draft.key:
                 return None  # a full digest that nobody has said
-        for standing, claim in min(some, key=len, default=()):
-            if claim.list_name == draft.list_name:
-                facts = (claim.size, claim.site, claim.removed_on, claim.cls)
-                if _says(claim.digests, facts, draft) and _names_all(
-                    self._names_of(standing, claim), draft.names
-                ):
-                    return standing
+        said = _saying_of(draft)
+        for standing in min(some, key=len, default={}).values():
+            if self._claims_of(standing, draft.list_name).says_all(said):
+                return standing
         return None
+
+    def _claims_of(self, standing: RemovalDraft, list_name: str) -> SaidBefore:
+        by = id(standing), list_name
+        if by not in self._claimed:
+            self._claimed[by] = SaidBefore(
+                [
+                    Saying(
+                        claim.digests,
+                        (claim.size, claim.site, claim.removed_on, claim.cls),
+                        partial(self._names_of, standing, claim),
+                    )
+                    for claim in standing.claims
+                    if claim.list_name == list_name
+                ]
+            )
+        return self._claimed[by]
 
     def _is_taken(self, standing: RemovalDraft, draft: Draft) -> bool:
         """Does an earlier row of the same list, about the same removal, say all that a row says?
         Remembers the row otherwise."""
-        helds = list(_held_by(draft))
-        some = [self._taken[id(standing), draft.list_name, held] for held in helds]
-        for other in min(some, key=len):
-            said = {digest.kind: digest.value for digest in other.digests}
-            facts = (other.size, other.site, other.removed_on, other.cls)
-            if _says(said, facts, draft) and _names_all(other.names, draft.names):
-                return True
-        for each in some:
-            each.append(draft)
+        before, said = self._taken[id(standing), draft.list_name], _saying_of(draft)
+        if before.says_all(said):
+            return True
+        before.add(said)
         return False
 
     def _names_of(self, standing: RemovalDraft, claim: KnownClaim) -> Names:
@@ -418,40 +433,9 @@ def _full(draft: Draft) -> dict[DigestKind, bytes]:
     return {digest.kind: digest.value for digest in draft.digests if digest.kind in FULL}
 
 
-def _says(digests: dict[DigestKind, bytes], facts: Sequence[object], draft: Draft) -> bool:
-    wanted = (draft.size, draft.site, draft.removed_on, draft.cls)
-    told = all(want in (None, fact) for want, fact in zip(wanted, facts, strict=True))
-    return told and all(_holds(digests, d.kind, d.value) for d in draft.digests)
-
-
-def _holds(known: dict[DigestKind, bytes], kind: DigestKind, value: bytes) -> bool:
-    full = LONG_OF.get(kind)
-    return known.get(kind) == value or (full is not None and known.get(full, b"").startswith(value))
-
-
-def _names_all(known: Names, said: Names) -> bool:
-    if known == said:
-        return True
-    single = (
-        (said.name, known.name),
-        (said.url, known.url),
-        (said.model_id, known.model_id),
-        (said.version_id, known.version_id),
-        (said.reason, known.reason),
+def _saying_of(draft: Draft) -> Saying:
+    return Saying(
+        {digest.kind: digest.value for digest in draft.digests},
+        (draft.size, draft.site, draft.removed_on, draft.cls),
+        lambda: draft.names,
     )
-    return (
-        all(_same(one, other) for one, other in single)
-        and _among(said.trigger_words, known.trigger_words)
-        and _among(said.file_names, known.file_names)
-    )
-
-
-def _same(said: str | None, known: str | None) -> bool:
-    """Nothing, or the same in any spelling: what `lookup` finds alike is said already."""
-    if said is None or said == known:
-        return True
-    return known is not None and normal_name(said) == normal_name(known)
-
-
-def _among(said: Iterable[str], every: Iterable[str]) -> bool:
-    return set(map(normal_name, said)) <= set(map(normal_name, every))

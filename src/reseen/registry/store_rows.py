@@ -79,11 +79,11 @@ def write(
     for standing, number in zip(new, numbers, strict=True):
         standing.pk, standing.id = pks[number], ids[number]
     both = (*new, *changed)
-    out = [
-        bool(standing.claims) and standing.stays_withdrawn(draft.list_name)
-        for standing in both
-        for draft in standing.new
-    ]
+    out: list[bool] = []
+    for standing in both:
+        lists = {draft.list_name for draft in standing.new} if standing.claims else ()
+        stay = {name for name in lists if standing.stays_withdrawn(name)}
+        out += [draft.list_name in stay for draft in standing.new]
     rows = _Rows(
         [draft for standing in both for draft in standing.new],
         [standing for standing in both for _ in standing.new],
