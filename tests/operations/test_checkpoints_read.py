@@ -496,3 +496,50 @@ def test_of_one_reason_those_of_both_readings_are_counted() -> None:
     two = replace(one, ids=ids + 4)
     both = WeightsRead(one, {"a": 2, "b": 1}).with_more(WeightsRead(two, {"a": 3}))
     assert [(spot.reason, spot.count) for spot in both.blind] == [("a", 5), ("b", 1)]
+
+
+def archived(files: Path, folder: Path) -> Path:
+    """The checkpoints that a hub has, in an archive."""
+    names = ("baked", "innocent", "stranger")
+    data = {f"{n}.safetensors": (files / f"{n}.safetensors").read_bytes() for n in names}
+    made_of = folder / "all.zip"
+    made_of.write_bytes(build.python_zip(data))
+    return made_of
+
+
+@pytest.mark.parametrize("order", [*permutations(("base", "scan", "removal"))])
+def test_in_an_archive_of_a_folder_it_is_found_whatever_came_first(
+    store: Store, files: Path, tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    archived(files, tmp_path)
+    acts: dict[str, Callable[[], object]] = {
+        "base": lambda: put_base(store, files),
+        "removal": lambda: put_removal(store, files),
+        "scan": lambda: scans.scan_folder(store, KEYRING, tmp_path, jobs=1),
+    }
+    for act in order:
+        acts[act]()
+    found = standing(store)
+    assert found.keys() == {"all.zip!baked"}
+    (why,) = found["all.zip!baked"].evidence
+    assert (found["all.zip!baked"].rung, why.kind) == (Rung.COMPONENT, "sketch-checkpoint")
+    assert why.figures["strength"] == pytest.approx(1, abs=0.05)
+    assert blind(store) == {"all.zip!stranger": ["no-base"]}
+    assert bases.remove(store, BASE).fallen == 1
+    assert standing(store) == {}
+
+
+def test_a_checkpoint_in_an_archive_is_looked_into_by_check(
+    store: Store, files: Path, tmp_path: Path
+) -> None:
+    path = archived(files, tmp_path)
+    put_base(store, files)
+    removal = put_removal(store, files)
+    found = Checker(store, KEYRING).check(path)
+    assert found.matched
+    told = dict(found.members)
+    assert [m.removal for m in told["!baked.safetensors"].matches] == [removal]
+    assert told["!innocent.safetensors"].matches == ()
+    assert told["!innocent.safetensors"].judged.by_weights
+    assert not told["!stranger.safetensors"].judged.by_weights
+    assert "no-base" in {s.code for s in told["!stranger.safetensors"].judged.not_read}

@@ -50,6 +50,8 @@ SHARDS = 500
 """Files of one model that an index names."""
 MEMBERS = 1_000
 """Members of an archive that are read, those of archives in it too."""
+CHECKPOINTS = 4
+"""Checkpoints in an archive of which some layers are sketched as they are unpacked."""
 MEMBER_NAME = 1_024
 """Characters of a member's name that are kept."""
 UNPACKED = 64 << 30

@@ -341,15 +341,23 @@ def _beside(read: Fingerprint) -> int:
 
 
 def with_parts(
-    path: Path, source: LocalFile, read: Fingerprint, forbidden: Forbidden | None
+    path: Path,
+    source: LocalFile,
+    read: Fingerprint,
+    forbidden: Forbidden | None,
+    checkpoints: int = 0,
 ) -> Fingerprint:
     """As `with_members`, for a file by its path: the parts of a 7z that stand beside the first are
-    read as one."""
+    read as one. `checkpoints`: of how many in it some layers are sketched."""
+
+    def budget(size: int) -> UnpackBudget:
+        return replace(UnpackBudget.of(size), checkpoints=checkpoints)
+
     first = _FIRST_PART.search(path.name)
     if read.container is Container.UNKNOWN and first is None and _OTHER_PART.search(path.name):
         return replace(read, problem=NOT_THE_FIRST.reason, blind=(NOT_THE_FIRST,))
     if read.container is not Container.SEVEN_ZIP or first is None:
-        return with_members(source, read, forbidden)
+        return with_members(source, read, forbidden, budget=budget(source.size))
     with ExitStack() as opened:
         files = [source]
         width = len(first[1])
@@ -358,7 +366,8 @@ def with_parts(
             if part is None:
                 break
             files.append(opened.enter_context(LocalFile(part)))
-        return with_members(FileParts(tuple(files)), read, forbidden)
+        whole = FileParts(tuple(files))
+        return with_members(whole, read, forbidden, budget=budget(whole.size))
 
 
 def _members(

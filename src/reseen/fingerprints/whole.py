@@ -23,20 +23,22 @@ def fingerprint(
     forbidden: Callable[[Fingerprint], bool] | None = None,
     *,
     also: Collection[DigestKind] = NONE,
+    checkpoints: int = 0,
 ) -> Fingerprint:
     """Fingerprint a local file: its header out of order, then one pass over its bytes; then what is
     in it, where it is an archive, or in its shards, where it is their index.
 
     `progress` is called with the number of bytes of each step. `forbidden`: told the digests of a
     file in an archive, whether nothing more of it may be read. `also`: kinds of digests of the file
-    itself that are computed on demand. Raises FileError if the file cannot be opened or read, or
+    itself that are computed on demand. `checkpoints`: of how many in an archive some layers are
+    sketched. Raises FileError if the file cannot be opened or read, or
     changes meanwhile.
     """
     with bulkhead(), LocalFile(path) as source:
         read = _of_local(path, source, progress, also)
         if path.name.endswith(shards.ENDING) and read.container is Container.UNKNOWN:
             return _with_shards(path, read, forbidden)
-        return with_parts(path, source, read, forbidden)
+        return with_parts(path, source, read, forbidden, checkpoints)
 
 
 def _with_shards(

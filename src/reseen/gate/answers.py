@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reseen.gate.policy import Policy
-from reseen.match.checkpoint_search import CheckpointSeen
 from reseen.match.stated import StatedMatch
-from reseen.observed.blind_spots import READ_OF_CHECKPOINTS, WHOLE_WEIGHTS, beside_base, no_base
 from reseen.records import Advice, Container, Fingerprint, Rung
 
 NOTHING = b'{"advice":"allow","matches":[]}'
@@ -74,22 +72,6 @@ def result_of_file(
         told = json.loads(made.body) | {"advice": advice.value}
         made = replace(made, body=_ascii(told), advice=advice)
     return replace(made, only_digests=policy.blind)
-
-
-def with_base(read: Fingerprint, seen: CheckpointSeen | None) -> Fingerprint:
-    """The same of an upload that is a checkpoint, with what is known of its base: where that is not
-    known, or layers are not read, what is inside was not judged, and that is said. `seen`: None
-    where it could not be asked, or the file is known already."""
-    if read.weights is None or seen is None:
-        return replace(read, weights=None)
-    whole = sum(spot.count for spot in read.blind if spot.code == WHOLE_WEIGHTS)
-    rest = tuple(spot for spot in read.blind if spot.code not in READ_OF_CHECKPOINTS)
-    if seen.base is None:
-        return replace(read, weights=None, blind=(no_base(seen.has_bases, whole), *rest))
-    hidden = beside_base(seen.not_read)
-    if hidden is not None:
-        return replace(read, weights=None, blind=(hidden, *rest))
-    return replace(read, blind=rest)
 
 
 def _is_judged(read: Fingerprint) -> bool:

@@ -34,6 +34,7 @@ from reseen.gate.policy import Policy
 from reseen.gate.state import LastState
 from reseen.gate.upload_process import UploadProcesses
 from reseen.gate.use import Use
+from reseen.match.checkpoint_search import with_base
 from reseen.match.checkpoints import KnownBase, known_bases
 from reseen.match.live_index import LiveIndex
 from reseen.match.stated import NamedIndex, StatedFile, StatedMatch
@@ -245,7 +246,7 @@ class GateProcess:
         asked.sketches += read.sketch is not None
         found = [*self._of_file(read, parts=asked.sketches <= MOST_ASKED)]
         seen, inside = self.live.in_checkpoint(read, found, known)
-        read, found = answers.with_base(read, seen), [*found, *inside]
+        read, found = with_base(read, seen), [*found, *inside]
         members = []
         for member in read.members:
             inner, theirs = self._judged(member.fingerprint, known, asked)

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from reseen.errors import Unforeseen, bulkhead
+from reseen.files import limits
 from reseen.files.archives import UnpackBudget
 from reseen.fingerprints.members import read_stream
 from reseen.records import (
@@ -33,7 +34,7 @@ MOST_MEMBERS = 64
 """Files of an archive that are read of an upload."""
 MOST_UNPACKED = 2 << 30
 """Bytes that come out of one."""
-MOST_CHECKPOINTS = 4
+MOST_CHECKPOINTS = limits.CHECKPOINTS
 """Checkpoints of which some layers are sketched: the upload, or those in an archive."""
 MOST_TOLD = 8 << 20
 """Bytes that a process tells of a file; a sketch takes up to 400 KB."""

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
+from reseen.fingerprints import weight_sketch
 from reseen.fingerprints.weight_sketch import WeightSketch
 from reseen.match import background, checkpoints
 from reseen.match.checkpoint_parts import InCheckpoint, inside_checkpoint, may_hold
 from reseen.match.checkpoints import AgainstBases, KnownBase
 from reseen.match.registry_parts import KnownSketch, RegistryParts
 from reseen.match.sketch_index import OpenStore
+from reseen.observed.blind_spots import READ_OF_CHECKPOINTS, WHOLE_WEIGHTS, beside_base, no_base
+from reseen.records import Fingerprint
 
 NO_BASES = "no base model of its architecture is known: what is inside is not looked for"
 UNKNOWN_BASE = "none of the known base models is its base: what is inside is not looked for"
@@ -90,6 +93,22 @@ class CheckpointSeen:
         }
 
 
+def with_base(read: Fingerprint, seen: CheckpointSeen | None) -> Fingerprint:
+    """The same of a checkpoint of which some layers were sketched, with what is known of its base:
+    where that is not known, or layers are not read, what is inside was not judged, and that is
+    said. `seen`: None where it could not be asked, or the file is known already."""
+    if read.weights is None or seen is None:
+        return replace(read, weights=None)
+    whole = sum(spot.count for spot in read.blind if spot.code == WHOLE_WEIGHTS)
+    rest = tuple(spot for spot in read.blind if spot.code not in READ_OF_CHECKPOINTS)
+    if seen.base is None:
+        return replace(read, weights=None, blind=(no_base(seen.has_bases, whole), *rest))
+    hidden = beside_base(seen.not_read)
+    if hidden is not None:
+        return replace(read, weights=None, blind=(hidden, *rest))
+    return replace(read, blind=rest)
+
+
 Tell = Callable[[Sequence[KnownBase]], AgainstBases | None]
 """What a file is against these base models."""
 
@@ -106,6 +125,10 @@ class CheckpointSearch:
         seen = self.seen(lambda known: checkpoints.against(read, known), without=without)
         assert seen is not None  # it is a checkpoint
         return seen
+
+    def of_layers(self, value: bytes, without: Collection[str] = ()) -> CheckpointSeen:
+        """The same, by the sketch as a fingerprint has it. Raises Malformed for what is none."""
+        return self.kept(weight_sketch.decode(value), without)
 
     def may_hold(self, read: WeightSketch, known: Sequence[KnownSketch]) -> bool:
         """Does anything speak for one of these removals, that such a file is worth judging?"""

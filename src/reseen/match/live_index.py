@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, select
 
 from reseen.errors import Malformed, StoreError
-from reseen.fingerprints import weight_sketch
 from reseen.fingerprints.sketch import Sketch
 from reseen.match import innocents
 from reseen.match.checkpoint_search import CheckpointSearch, CheckpointSeen
@@ -136,9 +135,8 @@ class LiveIndex:
         now = self._now
         itself = {each.removal for each in found if each.rung > Rung.HINT}
         try:
-            read = weight_sketch.decode(fingerprint.weights)
             search = CheckpointSearch(self._store, self._parts_now(), bases)
-            seen = search.kept(read, itself)
+            seen = search.of_layers(fingerprint.weights, itself)
         except (StoreError, Malformed):
             return None, ()
         return seen, now.in_checkpoint(part for part in seen.parts if part.is_sure)

@@ -41,7 +41,7 @@ from reseen.store.schema import (
     sightings,
     sketches,
 )
-from reseen.updates.names.known import one_of
+from reseen.updates.whole_weights import may_be_one_model as may_be_one_model
 
 ASKED = "parts asked"
 """The names, or how they begin, under which the store keeps what was asked."""
@@ -91,7 +91,9 @@ def to_ask(connection: Connection, after: int) -> list[PartsToAsk]:
     found = []
     for architecture, theirs in sorted(files.items()):
         decoys = len(_alike(architecture, every))
-        decoys += sum(len(some) for name, some in files.items() if may_be(architecture, name))
+        decoys += sum(
+            len(some) for name, some in files.items() if may_be_one_model(architecture, name)
+        )
         if decoys < CALIBRATED_FROM:
             continue
         touching = _alike(architecture, changed)
@@ -148,15 +150,13 @@ def searched_claims(
     return found
 
 
-def may_be(one: str, other: str) -> bool:
-    """May these be one architecture?"""
-    return bool(set(one_of(one)) & set(one_of(other)))
-
-
 def _alike(architecture: str, claims: Mapping[str, Mapping[int, str]]) -> dict[int, str]:
     """Those claims that may be of this architecture."""
     return {
-        pk: r for name in claims if may_be(architecture, name) for pk, r in claims[name].items()
+        pk: r
+        for name in claims
+        if may_be_one_model(architecture, name)
+        for pk, r in claims[name].items()
     }
 
 

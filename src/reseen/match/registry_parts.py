@@ -34,7 +34,7 @@ from reseen.records import Evidence
 from reseen.store import search_key
 from reseen.store.database import chunks
 from reseen.store.schema import claims, removals, sketches
-from reseen.updates.names.known import one_of
+from reseen.updates.whole_weights import may_be_one_model
 
 MOST = 512
 
@@ -194,9 +194,8 @@ def known(
 
 def _of_architecture(connection: Connection, architecture: str) -> dict[int, str]:
     """Claims (by pk) whose sketches may be of this architecture, and the removals."""
-    models = set(one_of(architecture))
     every = connection.scalars(select(sketches.c.architecture).distinct())
-    alike = [each for each in every if models & set(one_of(each))]
+    alike = [each for each in every if may_be_one_model(architecture, each)]
     owners = _owners(connection, sketches.c.architecture.in_(alike))
     alone = every_such_claim(connection)
     return {pk: removal for pk, removal in owners.items() if pk not in alone}

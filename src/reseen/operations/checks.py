@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reseen.errors import FileError, InputError, bulkhead
+from reseen.files import limits
 from reseen.match import evidence, innocents
-from reseen.match.checkpoint_search import CheckpointSeen
+from reseen.match.checkpoint_search import CheckpointSeen, with_base
 from reseen.match.registry_index import RegistryIndex
 from reseen.match.registry_parts import FoundPart, RegistryParts
 from reseen.operations.checkpoints import CheckpointReader
@@ -60,6 +61,13 @@ class Checked:
         return not any(read.is_damaged for read in (self.fingerprint, *members))
 
 
+def _with_seen(found: Checked, seen: CheckpointSeen) -> Checked:
+    """The same with what is inside a checkpoint."""
+    sure = [(each.removal, each.evidence) for each in seen.parts if each.is_sure]
+    matches = evidence.merge(found.matches, evidence.gather(sure))
+    return replace(found, matches=matches, checkpoint=seen)
+
+
 class Checker:
     """The registry in force, loaded once and again when it changed."""
 
@@ -74,7 +82,7 @@ class Checker:
         read, and InputError when the registry is empty."""
         self.load()
         with bulkhead():
-            read = read_local(path, self._never, progress)
+            read = read_local(path, self._never, progress, checkpoints=limits.CHECKPOINTS)
             no_model = why_no_model_file(path, read)
         return replace(self._with_checkpoint(path, self.match(read), progress), no_model=no_model)
 
@@ -93,11 +101,7 @@ class Checker:
         except FileError as e:
             read, spot = found.fingerprint, BlindSpot(e.code, str(e))
             return replace(found, fingerprint=replace(read, blind=(*read.blind, spot)))
-        if seen is None:
-            return found
-        sure = [(each.removal, each.evidence) for each in seen.parts if each.is_sure]
-        matches = evidence.merge(found.matches, evidence.gather(sure))
-        return replace(found, matches=matches, checkpoint=seen)
+        return found if seen is None else _with_seen(found, seen)
 
     def match(self, read: Fingerprint) -> Checked:
         """As `check`, for a file that was read before."""
@@ -109,7 +113,7 @@ class Checker:
     def _of(self, known: RegistryIndex, read: Fingerprint) -> Checked:
         matches = known.match_fingerprint(read)
         if any(match.rung > Rung.WEIGHTS for match in matches):
-            return Checked(read, matches)  # the file itself is known
+            return Checked(replace(read, weights=None), matches)  # the file itself is known
         besides = {match.removal for match in matches if match.rung > Rung.HINT}
         parts: tuple[FoundPart, ...] = ()
         own = () if read.sketch is None else (read.sketch,)
@@ -117,7 +121,12 @@ class Checker:
             parts += self._parts.found(sketch, besides | {part.removal for part in parts})
         sure = [(p.removal, p.evidence) for p in parts if p.is_sure]
         matches = evidence.merge(matches, evidence.gather(sure))
-        return Checked(read, matches, parts=parts)
+        made = Checked(read, matches, parts=parts)
+        if read.weights is None:
+            return made
+        search = CheckpointReader(self._store, self._parts).search
+        seen = search.of_layers(read.weights, besides)
+        return _with_seen(replace(made, fingerprint=with_base(read, seen)), seen)
 
     def load(self) -> RegistryIndex:
         """The registry as it is now. Raises InputError when it is empty: nothing could match."""

@@ -181,6 +181,7 @@ def digests_of(read: Fingerprint, *, weights: bool = False) -> Fingerprint:
         other_sketches=(),
         further_sketches=(),
         rows=None,
+        weights=None,
         members=(),
         shards=(),
         blind=(BlindSpot("never-read", WHY),),
@@ -200,19 +201,22 @@ def read_local(
     *,
     class_said: bool = False,
     also: Collection[DigestKind] = NONE,
+    checkpoints: int = 0,
 ) -> Fingerprint:
     """A local file, read for a registry: its digests in a pass of their own first, where any
     removal is of that class; they are all there is of a file that is. `class_said`:
-    whoever gives the file says so. `also`: kinds of digests that are computed on demand. Raises
-    FileError."""
+    whoever gives the file says so. `also`: kinds of digests that are computed on demand.
+    `checkpoints`: as in `fingerprint`. Raises FileError."""
     if class_said:
         return _with_models(path, digests_of(digests_alone(path, progress, also)))
     if never:
         whole = digests_alone(path, also=never.weak_kinds.union(also))
         if forbids(never, whole):
             return digests_of(whole)
-        return ended(never, fingerprint(path, progress, forbidden_by(never), also=also))
-    return fingerprint(path, progress, also=also)
+        forbidden = forbidden_by(never)
+        read = fingerprint(path, progress, forbidden, also=also, checkpoints=checkpoints)
+        return ended(never, read)
+    return fingerprint(path, progress, also=also, checkpoints=checkpoints)
 
 
 def _with_models(path: Path, read: Fingerprint) -> Fingerprint:

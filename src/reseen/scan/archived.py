@@ -13,6 +13,7 @@ from dataclasses import replace
 from reseen.match.registry_index import RegistryIndex
 from reseen.observed.parts_of_files import is_marked, mark_of
 from reseen.records import Artifact, Confirmed, Fingerprint, member_path
+from reseen.scan.bases_at_hand import BasesAtHand
 from reseen.scan.inspect import ArtifactResult, concluded, read_in_full
 from reseen.scan.read_result import ReadResult
 
@@ -41,10 +42,18 @@ def stands_in(member: Artifact, archive: Artifact) -> bool:
 
 
 def results(
-    archive: Artifact, within: Iterable[tuple[str, Fingerprint]], known: RegistryIndex
+    archive: Artifact,
+    within: Iterable[tuple[str, Fingerprint]],
+    known: RegistryIndex,
+    at_hand: BasesAtHand | None = None,
 ) -> Iterator[tuple[ArtifactResult, ReadResult]]:
-    """What each file in an archive is, and what reading it told. `within`: by their places."""
+    """What each file in an archive is, and what reading it told. `within`: by their places;
+    `at_hand`: what checkpoints in it are told from, where layers of them were read."""
     for place, inner in within:
         artifact = member_of(archive, place, inner.size)
-        what = read_in_full(artifact, Confirmed.NONE, inner, known)
+        what = read_in_full(artifact, Confirmed.NONE, replace(inner, weights=None), known)
+        if inner.weights is not None and at_hand is not None:
+            from reseen.scan.checkpoint import told_in_passing  # numpy, which few archives need
+
+            what = told_in_passing(what, inner.weights, at_hand)
         yield concluded(artifact, (), known, what)

@@ -61,6 +61,12 @@ class BasesAtHand:
             known, key = self._loaded
         return LayersByBase(known, key, MOST_AT_HUB, anyhow=anyhow)
 
+    @property
+    def known(self) -> tuple[KnownBase, ...]:
+        """All of them."""
+        with self._one_at_a_time:
+            return self._loaded[0]
+
     @cached_property
     def _loaded(self) -> tuple[tuple[KnownBase, ...], bytes]:
         from reseen.match.checkpoints import known_bases  # numpy, which few scans need

@@ -21,11 +21,13 @@ from pathlib import Path
 from reseen.errors import FileError, Unforeseen
 from reseen.files.tensors import Listing
 from reseen.files.thread_time import FileTime
+from reseen.fingerprints import weight_sketch
 from reseen.fingerprints.layer_bytes import distinct_bytes
 from reseen.fingerprints.local import weights_of
 from reseen.fingerprints.weight_plan import read_plan
 from reseen.fingerprints.weights_read import WeightsRead, read_weights
 from reseen.match.checkpoint_layers import LayersByBase
+from reseen.match.checkpoints import AgainstBases, against, of_model
 from reseen.observed.blind_spots import READ_OF_CHECKPOINTS, WHOLE_WEIGHTS, beside_base, no_base
 from reseen.observed.checkpoint_sketches import ReadWeights
 from reseen.records import Artifact, Rung
@@ -77,18 +79,33 @@ class LayersRead:
             return so_far
         sketch = self.choice.kept(self.read.sketch)
         kept = ReadWeights(sketch.encode(), self.choice.is_enough)
-        whole = sum(spot.count for spot in so_far.blind if spot.code == WHOLE_WEIGHTS)
-        spots = [spot for spot in so_far.blind if spot.code not in READ_OF_CHECKPOINTS]
-        spots += self.read.blind
-        if found.difference is None:
-            blind = (no_base(self.choice.has_bases, whole), *spots)
-            return replace(with_read(so_far, weights=kept), blind=blind)
-        hidden = beside_base(found.difference.base.not_read)
-        if hidden is not None:
-            return replace(with_read(so_far, weights=kept), blind=(hidden, *spots))
-        before = () if so_far.inspection is None else so_far.inspection.judged_by
-        by = tuple(sorted({*before, Rung.WEIGHTS}, reverse=True))
-        return replace(with_read(so_far, weights=kept, judged_by=by), blind=tuple(spots))
+        so_far = replace(so_far, blind=(*so_far.blind, *self.read.blind))
+        return _with_layers(so_far, kept, found, has_bases=self.choice.has_bases)
+
+
+def told_in_passing(so_far: ReadResult, value: bytes, at_hand: BasesAtHand) -> ReadResult:
+    """The same of a checkpoint in an archive, of which some layers were sketched while it was
+    unpacked: nothing more of it is to be read."""
+    read = weight_sketch.decode(value)
+    found = against(read, at_hand.known)
+    has_bases = bool(of_model(at_hand.known, read.architecture))
+    return _with_layers(so_far, ReadWeights(value, True), found, has_bases=has_bases)
+
+
+def _with_layers(
+    so_far: ReadResult, kept: ReadWeights, found: AgainstBases, *, has_bases: bool
+) -> ReadResult:
+    whole = sum(spot.count for spot in so_far.blind if spot.code == WHOLE_WEIGHTS)
+    spots = [spot for spot in so_far.blind if spot.code not in READ_OF_CHECKPOINTS]
+    if found.difference is None:
+        blind = (no_base(has_bases, whole), *spots)
+        return replace(with_read(so_far, weights=kept), blind=blind)
+    hidden = beside_base(found.difference.base.not_read)
+    if hidden is not None:
+        return replace(with_read(so_far, weights=kept), blind=(hidden, *spots))
+    before = () if so_far.inspection is None else so_far.inspection.judged_by
+    by = tuple(sorted({*before, Rung.WEIGHTS}, reverse=True))
+    return replace(with_read(so_far, weights=kept, judged_by=by), blind=tuple(spots))
 
 
 def read_here(path: Path, never: NeverRead, at_hand: BasesAtHand) -> LayersRead | Unforeseen | None:

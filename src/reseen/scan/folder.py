@@ -132,7 +132,7 @@ def scan_folder(
     came = _came(files, jobs or os.cpu_count() or 1, never, also, count, at_hand)
     for batch in _batches(came):
         with store.write() as connection:
-            ids = _write(connection, scan, batch, known, count)
+            ids = _write(connection, scan, batch, known, at_hand, count)
             known = known.followed(connection)  # what was learned, and what others changed
             new += ids
             _tell(connection, ids, found)
@@ -227,6 +227,7 @@ def _write(
     scan: int,
     batch: list[_Came | Problem],
     known: RegistryIndex,
+    at_hand: BasesAtHand,
     count: _Counts,
 ) -> list[str]:
     """Match and store a batch; ids of new sightings."""
@@ -238,7 +239,7 @@ def _write(
     for one in batch:
         if isinstance(one, _Came):
             place = (one.artifact.type, one.artifact.repo, one.artifact.revision)
-            seen_here, trouble = _seen(one, known, count)
+            seen_here, trouble = _seen(one, known, at_hand)
             by_place.setdefault(place, []).extend(seen_here)
             troubles += trouble
     count.damaged += sum(trouble.counted == DAMAGED for trouble in troubles)
@@ -260,7 +261,7 @@ def _write(
 
 
 def _seen(
-    one: _Came, known: RegistryIndex, count: _Counts
+    one: _Came, known: RegistryIndex, at_hand: BasesAtHand
 ) -> tuple[list[ArtifactResult], list[Problem]]:
     """What a file is, and of an archive each file in it."""
     place = f"{one.artifact.repo}/{one.artifact.path}"
@@ -270,7 +271,7 @@ def _seen(
             within = (
                 []
                 if one.fingerprint is None
-                else archived.results(seen.artifact, one.fingerprint.within, known)
+                else archived.results(seen.artifact, one.fingerprint.within, known, at_hand)
             )
             every = [(seen, what), *within]
     except FileError as e:

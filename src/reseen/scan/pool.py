@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from reseen.errors import FileError, bulkhead
+from reseen.files import limits
 from reseen.fingerprints.on_demand import NONE
 from reseen.records import DigestKind, Fingerprint
 from reseen.registry.never_read import NOTHING, NeverRead, read_local
@@ -127,7 +128,7 @@ def _read_there(path: Path) -> Fingerprint | str:
 def _read(path: Path, never: NeverRead, also: frozenset[DigestKind]) -> Fingerprint | str:
     try:
         with bulkhead():
-            return read_local(path, never, _go_on, also=also)
+            return read_local(path, never, _go_on, also=also, checkpoints=limits.CHECKPOINTS)
     except FileError as e:
         return str(e)
     except _Stopped:
