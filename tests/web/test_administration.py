@@ -208,11 +208,17 @@ def test_the_audit_log_is_filtered_paged_and_exported(visit: Visit, service: Ser
     with service.store.write() as connection:
         for number in range(130):
             audit.write(connection, "import", f"list-{number}", actor="user:ada", rows=number)
+        audit.write(connection, "notice", "nt-1", actor="user:ada", step="draft", rows="ab" * 32)
         audit.write(connection, "reveal", "<b>x</b>\u202e", actor="user:eve")
     lead = visit(Role.LEAD)
     first = lead.get("/audit")
     assert "&lt;b&gt;x&lt;/b&gt;\\u202e" in first.text
     assert "<b>x" not in first.text
+    line = re.search(r"step: draft.*?</details>", first.text, re.DOTALL)
+    assert line is not None
+    told, proof = line[0].split("<details", 1)
+    assert "abab" not in told, "what proves a line stands apart from what it tells"
+    assert "abab" in proof
     older = re.search(r'href="(/audit\?[^"]*before=[^"]*)"', first.text)
     assert older is not None
     assert "list-3<" in lead.get(older[1].replace("&amp;", "&")).text
@@ -223,7 +229,7 @@ def test_the_audit_log_is_filtered_paged_and_exported(visit: Visit, service: Ser
     assert lead.get("/audit/export").status_code == 403
     exported = visit(Role.ADMINISTRATOR).get("/audit/export")
     lines = [json.loads(line) for line in exported.text.splitlines()]
-    assert [line["number"] for line in lines] == list(range(1, 133))
+    assert [line["number"] for line in lines] == list(range(1, 134))
     assert lines[-1]["action"] == "export"
     assert exported.headers["content-disposition"].startswith("attachment")
 

@@ -75,6 +75,7 @@ def test_who_is_invited_chooses_a_password_once(service: Service, visit: Visit) 
     assert page.status_code == 200
     found = links(page.text)
     assert len(found) == 3
+    assert "Carol, dan" not in page.text, "what was done is not sent again by a second press"
     assert not links(ada.get("/users").text), "a link is shown once"
     assert "invited" in ada.get("/users").text
     assert visit().sign_in("carol").status_code == 403, "nobody has a password yet"

@@ -153,6 +153,12 @@ def test_a_language_that_there_is_not_is_refused(visit: Visit) -> None:
     assert browser.get("/me").headers["content-language"] == "en"
 
 
+def test_a_clock_that_was_just_set_says_what_it_was_set_to() -> None:
+    shown = rendering._environment(ENGLISH).from_string("{{ at|ago }}")
+    for hours, said in ((48, "in 48 hours"), (24, "in 24 hours"), (1, "in 1 hour")):
+        assert said in shown.render(at=now() + hours * 3_600_000_000 - 2_000_000)
+
+
 def test_what_an_error_says_is_said_in_the_language(visit: Visit) -> None:
     browser = visit()
     for code, said in (

@@ -82,7 +82,7 @@ def test_a_list_says_where_it_was_seen_again_and_who_did_what(
     acts.withdraw_list(service.store, service.keyring, "second list", "why", actor="user:lea")
     second = browser.get(f"/lists/{number(service, 'second list')}").text
     assert "2: 1 added, 0 merged, 0 unchanged, 1 rejected" in second
-    for said in ("user:sample-lead", "withdraw-list", "user:lea", "withdrawn"):
+    for said in ("user:sample-lead", "list withdrawn", "user:lea", "withdrawn"):
         assert said in second
     assert not any(secret in second for secret in SECRETS)
     lists = browser.get("/lists").text
@@ -103,6 +103,8 @@ def test_a_removal_shows_its_facts_sightings_decisions_and_history(
     for shown in ("sample list", made.repo, f"/cases/{made.case}", "confirmed", "withdraw"):
         assert shown in text
     assert "sample-lead" in text
+    seen = text[text.index("Where it was seen again") : text.index("What was decided")]
+    assert f"/cases/{made.case}" in seen, "a place leads to its case"
     reader = visit(Role.READER).get(address).text
     for page in (text, reader):
         assert not any(secret in page for secret in (*SECRETS, "sealed</bdi>"))

@@ -53,6 +53,7 @@ def test_a_digest_of_any_length_finds_its_removal(
     assert page.status_code == 200
     assert f"/removals/{made.removal}" in page.text
     assert "sha256" in page.text
+    assert ">sample list</bdi>" in page.text, "which list says it"
     assert other not in page.text
 
 

@@ -36,9 +36,11 @@ MADE_UP = re.compile(
     r"|the \w+ is (empty|longer)|judged |%\(said\)s|(uncali|cali)brated|.*checkpoint"
     r"|Every byte was read, and (the %\(kind\)s that|git's name)|The %\(kind\)s (agrees|and the)"
     r"|The hub states this file's %|Every byte was read, and the %|The embedding"
+    r"|The file's metadata states a |%\(number\)s bytes"
     r"|(missing|added|negated|random): |%\(decimal\)s times"
 )
-"""Sentences that the code puts together of parts: tried below with what says them."""
+"""Sentences that the code puts together of parts: tried below with what says them. And one that was
+said before, and stands in stores."""
 
 
 @cache

@@ -269,7 +269,7 @@ def short(kind: DigestKind, value: bytes) -> Evidence:
 
 def embedded(kind: DigestKind, value: bytes) -> Evidence:
     """The file says of itself that it has a digest of the removal's."""
-    why = f"The file's metadata states a {kind.label} of the removal; anyone can write that."
+    why = f"The file's metadata states the removal's {kind.label}; anyone can write that."
     return Evidence(Rung.HINT, _EMBEDDED.format(kind.label), value.hex(), why)
 
 

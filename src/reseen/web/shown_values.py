@@ -71,6 +71,12 @@ def _count(seconds: float, unit: int) -> int:
     return int(seconds // unit) if seconds >= unit * (3 if unit == _DAY else 1) else 0
 
 
+def _nearest(seconds: float, unit: int) -> int:
+    """The same of what is to come, to the nearest unit: a clock of 48 hours that began a second ago
+    runs for 48 hours, not 47."""
+    return _count(seconds + unit / 2, unit)
+
+
 def _past(speech: Speech, seconds: float) -> str:
     n, ngettext = partial(_count, seconds), speech.ngettext
     if count := n(_YEAR):
@@ -85,7 +91,7 @@ def _past(speech: Speech, seconds: float) -> str:
 
 
 def _to_come(speech: Speech, seconds: float) -> str:
-    n, ngettext = partial(_count, seconds), speech.ngettext
+    n, ngettext = partial(_nearest, seconds), speech.ngettext
     if count := n(_YEAR):
         return ngettext("in %(count)s year", "in %(count)s years", count, count=count)
     if count := n(_DAY):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -19,6 +20,10 @@ from reseen.web.speech import Speech, speech_of
 router = APIRouter()
 
 _SHOWN = 100
+_PROOFS = frozenset(("covers", "stands"))
+_HASH = re.compile("[0-9a-f]{64}")
+
+_Told = list[tuple[str, str | int]]
 
 
 class AuditQuery(BaseModel):
@@ -55,7 +60,7 @@ def show(
         request,
         "audit.html",
         who,
-        lines=lines[:_SHOWN],
+        lines=[(line, *_parted(line)) for line in lines[:_SHOWN]],
         actions=actions,
         given=given,
         before=asked.before,
@@ -63,6 +68,17 @@ def show(
         verified=_verified(service, speech_of(request)) if asked.verify else None,
         newest=(newest.number, newest.hash.hex()) if newest else None,
     )
+
+
+def _parted(line: audit.AuditLine) -> tuple[_Told, _Told]:
+    """What a line tells people, and what proves with the rows of the store that it is so."""
+    told: _Told = []
+    proof: _Told = []
+    for name, value in line.details.items():
+        if value or value == 0:
+            proves = name in _PROOFS or _HASH.fullmatch(str(value))
+            (proof if proves else told).append((name, value))
+    return told, proof
 
 
 @router.get("/audit/head")

@@ -10,6 +10,7 @@ from reseen.review import list_figures, places
 from reseen.review.roles import Role
 from reseen.web.access import Reader
 from reseen.web.form_values import number as number_of
+from reseen.web.pages import words
 from reseen.web.rendering import page
 from reseen.web.service import Served
 
@@ -47,5 +48,6 @@ def show(
         seen=seen,
         states=list_figures.STATES,
         lines=lines,
+        acts=words.ACTS,
         may_import=who.role >= Role.LEAD,
     )

@@ -96,7 +96,8 @@ def invite(
         lambda: inviting.invite(service.store, people_named(names), users.role_of(role), who),
         [],
     )
-    return _shown(request, service, who, invited=invited, form=form)
+    # What was done is typed no more: sent again, it would take the links just made out of use.
+    return _shown(request, service, who, invited=invited, form=form if form.wrong else UNSENT)
 
 
 def people_named(names: str) -> list[str]:

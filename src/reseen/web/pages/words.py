@@ -99,6 +99,30 @@ VERDICTS: Mapping[str, str] = {
     UNDO: NP_("verdict", "undone"),
 }
 
+ACTS: Mapping[str, str] = {
+    "import": N_("imported"),
+    "add": N_("added by hand"),
+    "learn": N_("learned from bytes that were read"),
+    "reveal": N_("names revealed"),
+    "withdraw": N_("removal withdrawn"),
+    "restore": N_("removal restored"),
+    "classify": N_("class set"),
+    "claim-taken-back": N_("claim taken back"),
+    "claim-put-back": N_("claim put back"),
+    "class-counts-proposed": N_("proposed: its class counts"),
+    "class-false-proposed": N_("proposed: its class is false"),
+    "contradiction-seen": N_("looked at: a file contradicts a claim"),
+    "export-class": N_("digests given to an authority"),
+    "class-counts": N_("confirmed: its class counts"),
+    "class-false": N_("confirmed: its class is false"),
+    "withdraw-list": N_("list withdrawn"),
+    "restore-list": N_("list restored"),
+    "classify-list": N_("class set for all of it"),
+    "entitle": N_("may say the class that is never read"),
+    "revoke-entitled": N_("may no longer say the class that is never read"),
+}
+"""What the log calls what was done with a removal or a list, in words."""
+
 UNDO_QUICK = (
     N_("Decided by mistake"),
     N_("New evidence"),

@@ -2,6 +2,7 @@
    is told what came of it, once. Everything can be done without it.
 
    data-live       what is said of a part of the page when that part was put in anew
+   data-waits      what is said of a form that was sent, until the answer comes
    #live           where it is said: it stays, for what is put in anew is often not read out */
 "use strict";
 
@@ -12,6 +13,16 @@
 
   const known = (element) =>
     element.id || element.getAttribute("href") || element.ariaLabel || element.textContent.trim();
+
+  document.addEventListener("submit", (event) => {
+    const waits = event.target.querySelector("[data-waits]");
+    if (!waits || event.defaultPrevented) return;
+    waits.hidden = false;
+    live.textContent = waits.textContent;
+  });
+  window.addEventListener("pageshow", () => {  // a page that was gone back to waits for nothing
+    for (const waits of document.querySelectorAll("[data-waits]")) waits.hidden = true;
+  });
 
   let had = null;
 
