@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -84,12 +84,34 @@ class Refusal:
 
 
 @dataclass(slots=True)
+class StandingModels:
+    """By what the models are known of which a list says that they stand: a log tells first that one
+    was removed, then that it was put back."""
+
+    _digests: set[Digest] = field(default_factory=set)
+    _keys: set[Key] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        return len(self._digests) + len(self._keys)
+
+    def add(self, digests: Iterable[Digest], key: Key | None) -> None:
+        self._digests.update(digest for digest in digests if not digest.kind.is_short)
+        if key is not None:
+            self._keys.add(key)
+
+    def holds(self, draft: Draft) -> bool:
+        """Whether a draft is of one of them."""
+        return draft.key in self._keys or not self._digests.isdisjoint(draft.digests)
+
+
+@dataclass(slots=True)
 class Tally:
     """What was left out of rows that were taken, or assumed: how often, and in which rows."""
 
     place: str = ""
     row: int = 0
     """That which is drafted."""
+    standing: StandingModels = field(default_factory=StandingModels)
     _counts: Counter[str] = field(default_factory=Counter)
     _rows: dict[str, list[str]] = field(default_factory=dict)
     """The first `MOST_TOLD` of each."""
@@ -101,6 +123,9 @@ class Tally:
         where = f"{self.row} of {self.place}" if self.place else str(self.row)
         if len(rows) < MOST_TOLD and where not in rows:
             rows.append(where)
+
+    def total(self) -> int:
+        return self._counts.total()
 
     def notes(self) -> tuple[str, ...]:
         return tuple(self._note(what, count) for what, count in sorted(self._counts.items()))

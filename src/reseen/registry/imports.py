@@ -24,7 +24,14 @@ from reseen.errors import InputError, ListError
 from reseen.records import RemovalClass
 from reseen.registry import claim_moves, learning, never_read, same_links
 from reseen.registry.claim_lines import ClaimLines
-from reseen.registry.draft import Defaults, Draft, Refusal, Tally, check_list_name
+from reseen.registry.draft import (
+    Defaults,
+    Draft,
+    Refusal,
+    StandingModels,
+    Tally,
+    check_list_name,
+)
 from reseen.registry.import_account import ImportAccount, ImportSums, Rejected
 from reseen.registry.known import Reader, SeenKeys
 from reseen.registry.lists.columns import ListColumn, parse_map
@@ -35,6 +42,7 @@ from reseen.registry.lists.values import RefusedValue
 from reseen.registry.merge import merge
 from reseen.registry.rejects import rejects_as_csv, write_rejects
 from reseen.registry.rows import drafts
+from reseen.registry.stands_elsewhere import without_standing
 from reseen.registry.store_rows import write
 from reseen.store import audit, links
 from reseen.store.database import Store
@@ -234,7 +242,40 @@ def reading(path: Path, options: ImportOptions) -> Iterator[tuple[ReadList, Iter
         if of_one_file and options.list_name is None:
             defaults = replace(defaults, list=OF_ONE_FILE)
         listed = ReadList(defaults.list, of_one_file)
-        yield listed, _drafts(tables, defaults, listed, keep_cells=options.keep_rejects)
+        tally, left_out = Tally(), Tally()
+        drafted = _drafts(tables, defaults, listed, tally, keep_cells=options.keep_rejects)
+
+        def all_standing() -> StandingModels | None:
+            said = any(column.field in _SAY_WHAT_BECAME for _, column in listed.columns)
+            return _standing(path, given, defaults) if said or tally.standing else None
+
+        left = without_standing(
+            drafted, tally, left_out, at_once=ROWS_AT_ONCE, all_of_them=all_standing
+        )
+        yield listed, _counted(left, left_out, listed)
+
+
+_SAY_WHAT_BECAME = (ListField.STATUS, ListField.REINSTATED)
+
+
+def _standing(
+    path: Path, given: Mapping[str, ListField], defaults: Defaults
+) -> StandingModels | None:
+    """By what the models are known of which a long list says that they stand; None where it cannot
+    be read twice."""
+    if not path.is_file():
+        return None
+    tally = Tally()
+    with open_tables(path, given) as tables:
+        for _ in _drafts(tables, defaults, ReadList(""), tally, keep_cells=False):
+            pass
+    return tally.standing
+
+
+def _counted(drafts: Iterator[Draft], left_out: Tally, listed: ReadList) -> Iterator[Draft]:
+    yield from drafts
+    listed.set_aside += left_out.total()
+    listed.notes.extend(left_out.notes())
 
 
 def _all_of_map_is_there(given: Mapping[str, ListField], tables: Sequence[ListTable]) -> None:
@@ -262,9 +303,13 @@ def _defaults(path: Path, options: ImportOptions) -> Defaults:
 
 
 def _drafts(
-    tables: Sequence[ListTable], defaults: Defaults, listed: ReadList, *, keep_cells: bool
+    tables: Sequence[ListTable],
+    defaults: Defaults,
+    listed: ReadList,
+    tally: Tally,
+    *,
+    keep_cells: bool,
 ) -> Iterator[Draft]:
-    tally = Tally()
     aside: Counter[str] = Counter()
     for table in _with_those_below(tables):
         for note in table.notes:

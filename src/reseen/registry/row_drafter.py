@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
 
 from reseen.fingerprints.kinds import LONG_OF
@@ -21,13 +22,12 @@ from reseen.records import (
     RemovalClass,
 )
 from reseen.registry.draft import Defaults, Draft, Tally, check_list_name, source_of
+from reseen.registry.identity import Key
 from reseen.registry.lists.columns import Meaning
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.not_removed import (
     is_another_kind,
     is_no_model_name,
-    says_no,
-    says_not_removed,
 )
 from reseen.registry.lists.table import Cell, LinkedText
 from reseen.registry.lists.values import (
@@ -50,6 +50,7 @@ from reseen.registry.lists.values import (
     words_of,
 )
 from reseen.registry.messages import message_in
+from reseen.registry.row_status import STANDS, why_not_removed
 from reseen.store import links
 
 DIGEST_FIELDS: dict[ListField, DigestKind | None] = {
@@ -140,13 +141,14 @@ class RowDrafter:
 
     def __init__(self, meaning: Meaning, defaults: Defaults, tally: Tally) -> None:
         at = meaning.fields
-        self.width = max(at.values(), default=0) + 1
+        self.width = max(*(each + 1 for each in at.values()), meaning.status.width, 1)
         self._at = at
         self._digests = [(at[f], kind) for f, kind in DIGEST_FIELDS.items() if f in at]
         self._name, self._link = at.get(ListField.NAME), at.get(ListField.LINK)
         self._algorithm = at.get(ListField.ALGORITHM) if ListField.HASH in at else None
         self._kind = at.get(ListField.KIND) if ListField.HASH in at else None
         self._among = meaning.among
+        self._status = meaning.status
         plain = {*DIGEST_FIELDS, ListField.NAME, ListField.LINK, ListField.ALGORITHM}
         self._others = bool(at.keys() - plain)
         self._defaults = defaults
@@ -155,12 +157,15 @@ class RowDrafter:
     def draft(self, row: int, place: str, cells: Sequence[Cell]) -> Draft:
         """The row's draft. Raises RefusedValue."""
         self._tally.row, self._tally.place = row, place
-        if self._others and self._stands(cells):
-            raise RefusedValue("the list says that this model was not removed, or stands again")
+        if self._others and (why := why_not_removed(cells, self._status)):
+            if why == STANDS:
+                self.heed_standing(cells)
+            raise RefusedValue(why)
         if self._others and self._is_no_model(cells):
             raise RefusedValue(NO_MODEL)
         message = None if self._among is None else message_in(cells[self._among])
         if message is not None and message.stands:
+            self.heed_standing(cells)
             raise RefusedValue("the text says that the model was not removed, or stands again")
         bad: list[str] = []
         digests = self._digests_of(cells, bad)
@@ -191,6 +196,20 @@ class RowDrafter:
             self._fill(draft, cells, link, bad)
         return self._known_again(draft, link, bad)
 
+    def heed_standing(self, cells: Sequence[Cell]) -> None:
+        """Remember by what the model of a row is known of which the list says that it stands."""
+        digests: tuple[Digest, ...] = ()
+        with suppress(RefusedValue):
+            digests = self._digests_of(cells, [])
+        url = None if self._link is None else value_of(cells[self._link])
+        link = None if url is None or is_ticket(url) else links.parse(url)
+        key: Key | None = None
+        if link is not None and link.model_id and link.version_id:
+            key = source_of(link.site, link.model_id, link.version_id)
+        elif link is not None and not digests:
+            key = (links.normal_name(link.normal), link.site)
+        self._tally.standing.add(digests, key)
+
     def _fill(
         self, draft: Draft, cells: Sequence[Cell], link: links.Link | None, bad: list[str]
     ) -> None:
@@ -217,17 +236,6 @@ class RowDrafter:
             except RefusedValue as refused:
                 self._tally.count(f"set aside: {refused}")
         draft.cls = self._class(cells) or draft.cls
-
-    def _stands(self, cells: Sequence[Cell]) -> bool:
-        """Whether the row says itself that its model is no removed one."""
-        status = self._cell(cells, ListField.STATUS)
-        if says_not_removed(text_of(status)) or says_no(status):
-            return True
-        again = self._cell(cells, ListField.REINSTATED)
-        said = (text_of(again) or "").strip("-–— ")
-        if again is True or (said and not says_no(said)):
-            return True
-        return says_no(self._cell(cells, ListField.REMOVED_ON))
 
     def _is_no_model(self, cells: Sequence[Cell]) -> bool:
         """Whether the row tells of a file that a model comes with: many others may have it."""

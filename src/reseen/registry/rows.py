@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from reseen.errors import FileError, SystemLimit, bulkhead
 from reseen.registry.draft import Defaults, Draft, Refusal, Tally
 from reseen.registry.lists.columns import Meaning
-from reseen.registry.lists.table import HEADING, UNREADABLE, Cell, ListTable
+from reseen.registry.lists.table import HEADING, UNREADABLE, Cell, ListTable, StandingRow
 from reseen.registry.lists.values import (
     RefusedValue,
     SeveralValues,
@@ -40,6 +40,11 @@ def drafts(
     plain = plain_drafter(meaning, defaults) if unreadable is None else None
     rows = _each_file(table.rows, meaning.further) if meaning.further else table.rows
     for number, cells in rows:
+        if type(cells) is StandingRow:
+            if cells.why:
+                table.set_aside[cells.why] += 1
+            drafter.heed_standing([*cells, *[None] * (width - len(cells))])
+            continue
         if plain is not None and len(cells) == columns:
             drafted = plain(number, place, cells)
             if drafted is not None:
@@ -85,6 +90,9 @@ def _each_file(
 ) -> Iterator[tuple[int, Sequence[Cell]]]:
     """The rows, and behind each as many more as it has hashes of further files."""
     for number, cells in rows:
+        if isinstance(cells, StandingRow):
+            yield number, cells
+            continue
         others = {more for _, more in further}
         alone = [None if at in others else cell for at, cell in enumerate(cells)]
         yield number, alone

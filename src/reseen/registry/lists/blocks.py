@@ -11,14 +11,14 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import recognise
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, values_of
 from reseen.registry.lists.not_removed import still_standing
-from reseen.registry.lists.said import Said, is_of_chat, said_in
+from reseen.registry.lists.said import BESIDE, Said, is_of_chat, said_in
 from reseen.registry.lists.table import (
     HEADING,
     MAX_CELL,
@@ -26,6 +26,7 @@ from reseen.registry.lists.table import (
     NOT_REMOVED,
     Cell,
     ListTable,
+    StandingRow,
     first_of,
     too_long,
     too_many_rows,
@@ -47,9 +48,12 @@ class _TextBlock:
     link: str | None = None
     name: str | None = None
     file_name: str | None = None
+    standing: str | None = None
+    """Why the lines are of no removed model, where one of them, or one above, says so."""
 
     def cells(self) -> list[Cell]:
-        return [self.hash, self.link, self.name, self.file_name]
+        said: list[Cell] = [self.hash, self.link, self.name, self.file_name]
+        return said if self.standing is None else StandingRow(said, self.standing)
 
 
 def hash_first(head: str, *, cut: bool) -> bool | None:
@@ -58,6 +62,8 @@ def hash_first(head: str, *, cut: bool) -> bool | None:
     kinds = ""
     whole = head[: head.rfind("\n") + 1] if cut else head
     for _, line, said in _told(io.StringIO(whole), Counter()):
+        if said is not None and said.aside == NOT_REMOVED:
+            continue
         if _OF_TOOLS.match(line) or said is None:
             return None
         if said.hash and (said.link or (said.words and not said.aside)):
@@ -79,7 +85,7 @@ def read_blocks(text: io.TextIOWrapper, notes: tuple[str, ...], *, first: bool) 
     while rows are walked."""
     set_aside: Counter[str] = Counter()
     rows = first_of(_blocks(text, Counter(), first=first), SAMPLE, _TextBlock.cells)
-    sample = [block.cells() for block in rows]
+    sample = [block.cells() for block in rows if block.standing is None]
     values = [values_of(row[at] for row in sample) for at in range(len(_COLUMNS))]
     text.seek(0)
     return ListTable(
@@ -111,8 +117,11 @@ def _blocks(
         if said is None:
             yield _TextBlock(number, file_name=line)
             continue
+        if said.aside == BESIDE:
+            set_aside[BESIDE] += 1
+            continue
         if said.aside:
-            set_aside[said.aside] += 1
+            yield _TextBlock(number, said.hash, said.link, standing=said.aside)
             continue
         block = block or _TextBlock(number)
         block.hash = block.hash or said.hash
@@ -167,6 +176,7 @@ def _told(lines: Iterable[str], set_aside: Counter[str]) -> Iterator[tuple[int, 
                 set_aside[HEADING] += 1
                 continue
         if standing:
-            set_aside[NOT_REMOVED] += 1
+            said = said or Said()
+            yield number, line, replace(said, aside=NOT_REMOVED)
             continue
         yield number, line, said

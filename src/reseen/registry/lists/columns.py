@@ -27,10 +27,17 @@ _OF_FILE = frozenset({"lfs", "file", "files", "model", "modelfile"})
 """Names of nested entries that tell of the file itself: `lfs.size` is its size. What other entries
 call a size, a name or a page may be something else's."""
 
-_LIKE_NAMES = frozenset({"summary", "subject", "headline", "issuetitle", "ticketsubject"})
+_LIKE_NAMES = frozenset(
+    {*("summary", "subject", "headline", "issuetitle", "ticketsubject", "shortdescription")}
+)
 """Headings under which trackers keep what a ticket is about, where no column is called a name."""
 
-_OF_ENTRY = frozenset({"source", "fields", "attributes", "properties", "row", "record", "attrs"})
+_OF_ENTRY = frozenset(
+    {
+        *("source", "fields", "attributes", "properties", "row", "record", "attrs", "node"),
+        *("item", "entry", "removal", "takedown"),
+    }
+)
 """Names under which an API keeps all that an entry says."""
 
 _HINTS = (
@@ -60,6 +67,31 @@ class ListColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusColumns:
+    """The columns that say what became of the models, by their positions."""
+
+    every: tuple[int, ...] = ()
+    """Of a status, a decision, labels."""
+    decided: tuple[int, ...] = ()
+    """Of these, those of which most rows say that their model was removed: a word that is not known
+    says something else there."""
+    appeals: frozenset[int] = frozenset()
+    """Of these, those that tell of appeals: "granted" says there that the model stands."""
+    again: int | None = None
+    """Whether, or when, the model was put back."""
+    removed_on: int | None = None
+    dated: int | None = None
+    """The same, where a database keeps it: of what stands there it holds nothing."""
+
+    @property
+    def width(self) -> int:
+        return max(self.every, default=-1) + 1
+
+
+NO_STATUS = StatusColumns()
+
+
+@dataclass(frozen=True, slots=True)
 class Meaning:
     """What the columns of one table mean."""
 
@@ -72,6 +104,7 @@ class Meaning:
     """Columns that hold the hashes of further files of their rows ("sha256_2"): each behind the
     column whose like it is."""
 
+    status: StatusColumns = NO_STATUS
     among: int | None = None
     """The column of texts (tickets, messages) that have one hash among their words."""
 
@@ -114,7 +147,12 @@ class ColumnValues:
     hash_names: bool = False
     """What rows say that their values are, mostly kinds of hashes."""
     status: bool = False
-    """Short words, some of which say that a model was not removed."""
+    """Short words, some of which say that a model was not removed, or that say of most that they
+    were."""
+    decided: bool = False
+    """Most say that a model was removed."""
+    empty: bool = False
+    """Some rows hold nothing there, and others do."""
     behind: bool = False
     """The links stand behind other text, which the heading tells."""
 
@@ -154,9 +192,12 @@ def recognise(
     if typed and len(mixed) == 1 and not HASHES & fields.keys():
         fields[ListField.HASH] = mixed[0]
     headed = any(cell.strip() for cell in cells)
-    if ListField.STATUS not in fields:
-        told_by = [at for at in free if looks[at].status and at not in fields.values()]
-        fields |= {ListField.STATUS: told_by[0]} if told_by else {}
+    called = [chosen.get(at, each) for at, each in enumerate(spelled)]
+    unused = [at for at in free if at not in fields.values()]
+    statuses = [at for at, each in enumerate(called) if each is ListField.STATUS]
+    statuses += [at for at in unused if looks[at].status or _ends_as_status(cells[at])]
+    if statuses:
+        fields.setdefault(ListField.STATUS, statuses[0])
     among = _among(looks, spelled, free, fields) if headed else None
     if among is not None:
         fields[ListField.HASH] = among
@@ -164,10 +205,11 @@ def recognise(
         fields |= _names_by_values(looks, {*fields.values(), *chosen}, fields)
     elif ListField.NAME not in fields:
         like = (at for at in free if plain_heading(cells[at].rpartition(".")[2]) in _LIKE_NAMES)
-        called = next(like, None)
-        if called is not None and called != among:
-            fields[ListField.NAME] = called
+        first = next(like, None)
+        if first is not None and first != among:
+            fields[ListField.NAME] = first
     taken_from = {position: field for field, position in fields.items()}
+    taken_from |= dict.fromkeys(statuses, ListField.STATUS)
     further = _further(cells, looks, taken_from, {*chosen})
     taken_from |= {more: taken_from[first] for first, more in further}
     columns = []
@@ -180,7 +222,33 @@ def recognise(
         known = cell if plain[position] in BY_SPELLING else cell.rpartition(".")[2]
         heading = " ".join(known.split()) if plain_heading(known) in BY_SPELLING else None
         columns.append(ListColumn(position + 1, heading, taken_for, looks[position].said))
-    return Meaning(fields, tuple(columns), used, further, among)
+    dated = fields.get(ListField.REMOVED_ON)
+    may_miss = dated is not None and looks[dated].empty and plain[dated] in _OF_DATABASES
+    status = StatusColumns(
+        tuple(statuses),
+        tuple(at for at in statuses if looks[at].decided),
+        frozenset(at for at in statuses if _OF_APPEALS.search(cells[at].casefold())),
+        fields.get(ListField.REINSTATED),
+        dated,
+        dated if may_miss and dated not in chosen else None,
+    )
+    return Meaning(fields, tuple(columns), used, further, status, among)
+
+
+_OF_APPEALS = re.compile(
+    r"appeal|counter.?notice|einspruch|widerspruch|recours|apela|recurso|ricorso|申诉|異議"
+)
+
+
+def _ends_as_status(heading: str) -> bool:
+    """Whether a nested entry's name ends as a status ("appeal.state"), and is of no other thing."""
+    before, dot, last = heading.rpartition(".")
+    told = BY_SPELLING.get(plain_heading(last)) is ListField.STATUS
+    return bool(dot) and told and not is_of_another(before)
+
+
+_OF_DATABASES = frozenset({"deletedat", "removedat", "takendownat", "bannedat", "unpublishedat"})
+"""Headings under which databases keep when something was removed, and nothing where it was not."""
 
 
 def _among(

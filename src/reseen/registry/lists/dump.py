@@ -23,7 +23,7 @@ from reseen.registry.lists.dump_rows import DumpRow, rows_of
 from reseen.registry.lists.dump_words import words_of_dump
 from reseen.registry.lists.list_fields import HASHES, ListField
 from reseen.registry.lists.looks import SAMPLE, Row, find, no_header
-from reseen.registry.lists.not_removed import is_of_another, says_not_removed
+from reseen.registry.lists.not_removed import is_of_another, title_stands
 from reseen.registry.lists.table import (
     NOT_REMOVED,
     ListTable,
@@ -113,7 +113,7 @@ class _Tables:
 
 def _why_not(table: str) -> str | None:
     words = table.replace("_", " ")
-    if says_not_removed(words):
+    if title_stands(words):
         return NOT_REMOVED
     return _BESIDE if is_of_another(words) else None
 

@@ -13,14 +13,14 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import recognise
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, look_of, values_of
 from reseen.registry.lists.not_removed import still_standing
-from reseen.registry.lists.said import HASH_WORD, said_in
+from reseen.registry.lists.said import BESIDE, HASH_WORD, said_in
 from reseen.registry.lists.table import (
     HEADING,
     MAX_CELL,
@@ -28,6 +28,7 @@ from reseen.registry.lists.table import (
     NOT_REMOVED,
     Cell,
     ListTable,
+    StandingRow,
     first_of,
     too_long,
     too_many_rows,
@@ -72,9 +73,12 @@ class LineParts:
     algorithm: str | None = None
     size: str | None = None
     name: str | None = None
+    standing: str | None = field(default=None, kw_only=True)
+    """Why the line is of no removed model, where it or one above it says so."""
 
     def cells(self) -> list[Cell]:
-        return [getattr(self, each.name) for each in fields(self)]
+        said: list[Cell] = [getattr(self, each.value.replace("-", "_")) for each in COLUMNS]
+        return said if self.standing is None else StandingRow(said, self.standing)
 
 
 def is_lines(head: str, *, sure: bool) -> bool:
@@ -97,7 +101,7 @@ def is_lines(head: str, *, sure: bool) -> bool:
 def read_lines(text: io.TextIOWrapper, notes: tuple[str, ...]) -> ListTable:
     """The lines as a table. Raises ListError while they are walked."""
     set_aside: Counter[str] = Counter()
-    sample = [parts.cells() for _, parts in _head(text)]
+    sample = [parts.cells() for _, parts in _head(text) if parts.standing is None]
     values = [values_of(row[at] for row in sample) for at in range(len(COLUMNS))]
     meaning = recognise([f.value for f in COLUMNS], None, values)
     text.seek(0)
@@ -145,7 +149,11 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
         standing = still_standing(line, standing) if is_title else standing
         if standing:
             yield from record.ended()
-            set_aside[HEADING if is_title else NOT_REMOVED] += 1
+            if is_title:
+                set_aside[HEADING] += 1
+            else:
+                kept = _known(line) or _beside_words(line) or LineParts()
+                yield number, replace(kept, standing=NOT_REMOVED)
             continue
         if part := _PART.match(line):
             name, value = (each for each in part.groups() if each is not None)
@@ -174,7 +182,10 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
             yield from ((number, LineParts(hash=each)) for each in several)
         elif (said := None if _known(line) else said_in(line)) and said.hash and said.aside:
             begun = True
-            set_aside[said.aside] += 1
+            if said.aside == BESIDE:
+                set_aside[BESIDE] += 1
+            else:
+                yield number, LineParts(said.hash, said.link, standing=said.aside)
         else:
             parts = _known(line) or _beside_words(line)
             if parts is None and not begun:

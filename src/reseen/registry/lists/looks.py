@@ -16,7 +16,12 @@ from datetime import date
 from reseen.errors import ListError
 from reseen.registry.lists.columns import ColumnValues, Meaning, recognise
 from reseen.registry.lists.list_fields import ListField
-from reseen.registry.lists.not_removed import is_of_other_files, says_not_removed
+from reseen.registry.lists.not_removed import (
+    is_of_other_files,
+    says_not_removed,
+    says_removed,
+    status_stands,
+)
 from reseen.registry.lists.table import MAX_COLUMNS, Cell, LinkedText
 from reseen.registry.lists.values import hash_among, hash_digits, is_hash_name, value_of
 from reseen.store import links
@@ -33,12 +38,16 @@ _LINK = re.compile(
     r"|(?:[a-z][\w.-]{0,60}\s?[:/]\s?)?\d{1,20}\s?@\s?\d{1,20}\Z",
     re.IGNORECASE,
 )
+_BLANK = re.compile(r"\s")
 _FILE_NAME = re.compile(r"\.(?:safetensors|ckpt|pt|pth|bin|gguf|onnx)\s*\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?[0-9][0-9.,_' ]*\Z")
 _DATE = re.compile(r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})")
 
 BEHIND = "links behind text"
 """What cells look like that workbooks keep links behind."""
+
+DECIDED = 0.6
+"""Share of a column's texts that say that models were removed, where others say something else."""
 
 _LONGEST_STATUS, _WORDS_OF_STATUS = 40, 4
 """Characters and words."""
@@ -82,13 +91,14 @@ def look_of(cell: Cell) -> str | None:
 
 def _is_link(text: str) -> bool:
     if _LINK.match(text):
-        return " " not in text or "@" in text[-42:]
-    return "/" in text and " " not in text and links.parse(text) is not None
+        return _BLANK.search(text) is None or ("@" in text[-42:] and "\n" not in text)
+    return "/" in text and _BLANK.search(text) is None and links.parse(text) is not None
 
 
 def values_of(cells: Iterable[Cell]) -> ColumnValues:
     """What the values of one column look like."""
-    seen = [(cell, look) for cell in cells if (look := look_of(cell)) is not None]
+    all_looks = [(cell, look_of(cell)) for cell in cells]
+    seen = [(cell, look) for cell, look in all_looks if look is not None]
     looks = Counter(look for _, look in seen)
     total = looks.total()
     if not total:
@@ -114,19 +124,30 @@ def values_of(cells: Iterable[Cell]) -> ColumnValues:
             often=10 * distinct < 9 * total,
         )
     if len(texts) < MOST_OF * total:
-        return ColumnValues(said, some_hashes=3 * sum(hashes.values()) >= total)
+        some = 3 * sum(hashes.values()) >= total
+        return ColumnValues(said, some_hashes=some, empty=total < len(all_looks))
     names = len({text.strip().casefold() for text in texts}) >= MOST_OF * total
     files = all(map(_FILE_NAME.search, texts))
     kinds = 2 * sum(map(is_hash_name, texts)) >= total
-    return ColumnValues(said, names=names, files=files, status=_is_status(texts), hash_names=kinds)
+    words = Counter(texts)
+    told = sum(n for word, n in words.items() if says_removed(word))
+    decided = told >= DECIDED * len(texts)
+    return ColumnValues(
+        said,
+        names=names,
+        files=files,
+        status=_is_status(words, decided=decided),
+        decided=decided,
+        hash_names=kinds,
+    )
 
 
-def _is_status(texts: Sequence[str]) -> bool:
-    """Whether texts are words of a status, of which some say that a model was not removed. Notes
-    may begin with any word: they are longer."""
-    words = {*texts}
+def _is_status(words: Counter[str], *, decided: bool) -> bool:
+    """Whether texts are words of a status, of which some say that a model was not removed, or that
+    say of most that they were. Notes may begin with any word: they are longer."""
     short = all(len(w) <= _LONGEST_STATUS and w.count(" ") < _WORDS_OF_STATUS for w in words)
-    return short and any(map(says_not_removed, words))
+    again = decided and 2 * len(words) <= words.total() + 1
+    return short and (again or any(map(status_stands, words)))
 
 
 def _percent(part: int, total: int) -> str:

@@ -19,7 +19,12 @@ from reseen.registry.lists import civitai, hub_answers
 from reseen.registry.lists.columns import field_called
 from reseen.registry.lists.list_fields import HASHES, KNOWING, ListField, plain_heading, spelled_as
 from reseen.registry.lists.looks import look_of
-from reseen.registry.lists.not_removed import is_of_other_files, says_not_removed
+from reseen.registry.lists.not_removed import (
+    is_no_model_name,
+    is_of_other_files,
+    title_stands,
+)
+from reseen.registry.lists.plain_entries import made_plain, with_what_ids_say
 from reseen.registry.lists.stacked import is_header
 from reseen.registry.lists.table import UNREADABLE, Cell, as_cell
 from reseen.registry.lists.values import hash_among, hash_digits
@@ -75,6 +80,9 @@ def rows_of(
     plain = key is None and not outermost and isinstance(entry, dict) and len(entry) > 1
     if plain and isinstance(entry, dict) and _is_plain(entry):
         return NestedRows([entry])
+    if outermost and isinstance(entry, dict):
+        entry = with_what_ids_say(entry)
+    entry = made_plain(entry)
     if entry == {} and key is None and within is None and not outermost:
         return NestedRows([{}])
     left_out: Counter[str] = Counter()
@@ -82,7 +90,7 @@ def rows_of(
         ((only, value),) = entry.items()
         if spelled_as(only) is None and isinstance(value, str) and _tells(value):
             return NestedRows(list(_member(only, value, None, left_out)))  # {NAME: HASH} a line
-    if within is not None and says_not_removed(within):
+    if within is not None and title_stands(within):
         return NestedRows([], Counter({NOT_REMOVED: 1}))
     if key is not None:
         return NestedRows(list(_member(key, entry, within, left_out)), left_out)
@@ -100,7 +108,7 @@ def _of_removed(root: dict[str, Any], left_out: Counter[str]) -> dict[str, Any]:
     of_removed: dict[str, Any] = {}
     for key, value in root.items():
         entries = isinstance(value, list) or (isinstance(value, dict) and _is_keyed(value))
-        if entries and says_not_removed(key):
+        if entries and title_stands(key):
             left_out[NOT_REMOVED] += len(value)
         else:
             of_removed[key] = value
@@ -345,7 +353,7 @@ def _of_object(
             left_out.update({OF_OTHERS: others} if others else {})
             continue
         for row in _rows(inner, {}, depth + 1, left_out):
-            if not _has_hash(row) and (known or _is_of_pictures(name)):
+            if not _has_hash(row) and (known or _is_of_pictures(name) or _is_attached(name, row)):
                 continue
             if tells and not _is_known_by(row):
                 continue
@@ -463,6 +471,23 @@ def _holds_several(name: str, cell: Cell) -> bool:
 def _is_beside(name: str, *, known: bool) -> bool:
     """Whether an array holds what stands beside a model. `known`: the entry has a hash itself."""
     return _is_of_pictures(name) or (known and plain_heading(name.rpartition(".")[2]) in _USED)
+
+
+_ATTACHED = frozenset(
+    {*("attachments", "attachment", "embeds", "comments", "reactions", "mentions", "stickers")}
+)
+"""Arrays of what hangs on a message."""
+
+
+def _is_attached(name: str, row: JsonRow) -> bool:
+    """Whether an entry of an array is what hangs on a message, or is no model by its name."""
+    names = [cell for n, cell in row.items() if spelled_as(n.rpartition(".")[2]) in _NAMING]
+    return plain_heading(name.rpartition(".")[2]) in _ATTACHED or any(
+        isinstance(each, str) and is_no_model_name(each) for each in names
+    )
+
+
+_NAMING = (ListField.NAME, ListField.FILE_NAME)
 
 
 def _is_of_pictures(name: str) -> bool:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from reseen.registry.lists.status_words import REMOVED_PARTS, SETTLED, STANDING, STANDING_PARTS
+
 _OTHERS = frozenset(
     {
         *("base", "basemodel", "vae", "image", "images", "img", "cover", "dataset", "encoder"),
@@ -23,6 +25,7 @@ _OTHERS = frozenset(
         *("dependency", "dependencies", "requires", "requirement", "requirements", "vaes"),
         *("pohja", "pohjamalli", "kuva", "bazowy", "immagine", "imagem", "afbeelding"),
         *("infohash", "btih", "torrent", "commit"),  # 40 digits too, and of no file
+        *("based", "derived", "finetuned", "basiert", "basato", "basado", "baseado"),
     }
 )
 """Whole words of headings that tell of another thing than the removed file."""
@@ -52,50 +55,14 @@ _PARTS = (
     ),
     *("ベース", "プレビュー", "サムネ", "画像", "投稿者", "作成者"),
     *("베이스", "기본모델", "기본 모델", "미리보기", "이미지", "작성자"),
-    *("базов", "превью", "изображ", "обложк", "автор", "база"),
+    *("базов", "превью", "изображ", "обложк", "автор", "база", "исходной модел", "родител"),
+    *("الأساس", "الاساس", "معاينة", "صورة", "الناشر"),
 )
 """As `_OTHERS`, in writings that are not Latin."""
 
 _ENDINGS = re.compile(r"(?:sha2(?:56)?|hash|hashes|checksum|digest|url|link|id|ids)\Z")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
-_NOT_REMOVED = (
-    *("not removed", "never removed", "not deleted", "reinstated", "re instated", "restored"),
-    *("unbanned", "unblocked", "reactivated", "false positive", "false alarm", "kept", "keep"),
-    *("no action", "no violation", "not violating", "not a violation", "allowed", "allowlisted"),
-    *("whitelisted", "allow list", "allowlist", "white list", "whitelist", "cleared", "innocent"),
-    *("appeal granted", "appeal accepted", "appeal successful", "overturned", "reversed"),
-    *("removal reversed", "removal withdrawn", "mistake", "removed by mistake", "in error"),
-    *("removed in error", "pending", "pending review", "under review", "in review"),
-    *("restore", "reinstate", "unremoved", "undeleted", "undelete", "unban", "unblock"),
-    *("stands again", "we keep these", "we keep the following", "we keep this"),
-    *("appeal won", "appeal upheld", "do not remove", "please do not remove", "don t remove"),
-    *("please don t remove", "not to be removed", "must not be removed"),
-    *("won t do", "won t fix", "not planned", "declined", "cancelled", "canceled"),
-    *("exonerated", "acquitted", "live again", "back online", "benign", "harmless"),
-    *("ne pas supprimer", "a conserver", "sans suite", "remis en ligne", "remise en ligne"),
-    *("nicht entfernen", "nicht loschen", "bitte nicht entfernen", "bitte nicht loschen"),
-    *("wieder freigegeben", "wieder online", "wieder da", "zuruckgenommen"),
-    *("no eliminar", "no retirar", "no borrar", "rehabilitado", "reactivado", "absuelto"),
-    *("ripristinato", "mantenuto", "mantido", "przywrocony", "hersteld", "behouden"),
-    *("retabli", "retablie", "restaure", "restauree", "conserve", "conservee", "faux positif"),
-    *("fausse alerte", "aucune action", "non supprime", "en attente", "liste blanche"),
-    *("wiederhergestellt", "behalten", "nicht entfernt", "nicht geloscht", "falsch positiv"),
-    *("fehlalarm", "kein verstoss", "in prufung", "ausstehend", "erlaubt", "freigegeben"),
-    *("restablecido", "restaurado", "conservado", "falso positivo", "sin accion", "permitido"),
-    *("no eliminado", "pendiente", "en revision", "lista blanca"),
-)
-"""What a status, a sheet's name or a title says of models that were not removed, are not yet, or
-stand again; compared as `_plain` makes it."""
-
-_NOT_REMOVED_PARTS = (
-    *("восстанов", "возвращ", "оставлен", "ложное", "ложная", "ошибочно", "не удал", "не нарушает"),
-    *("на рассмотрении", "разрешен", "відновлен", "помилков"),
-    *("恢复", "恢復", "复原", "保留", "误判", "誤判", "误报", "誤報", "未删除", "未刪除", "误删"),
-    *("待审", "撤销删除", "白名单", "復元", "復活", "復旧", "誤検", "誤削除", "削除しない", "維持"),
-    *("審査中", "복원", "복구", "오탐", "유지", "삭제 안", "삭제하지", "검토 중"),
-)
-"""As `_NOT_REMOVED`, in writings that are not Latin; anywhere in a short text."""
 _LONGEST_STATUS = 40
 
 _OTHER_KINDS = frozenset(
@@ -110,9 +77,6 @@ _OTHER_KINDS = frozenset(
 """What an entry of files says that it is, where it is not the model itself."""
 
 _AROUND_TITLES = "#/;-*=_:|>[]() \t"
-_OF_REMOVED = re.compile(
-    r"\b(?:removed|removals|deleted|taken down|takedowns?|banned|blocked)\b", re.IGNORECASE
-)
 _NO_MODEL_NAMES = re.compile(
     r"\.(?:png|jpe?g|webp|gif|bmp|tiff?|svg|avif|heic|mp4|webm|mov|mkv|avi|mp3|wav|flac|ogg"
     r"|md|txt|rst|pdf|html?|css|jsonl?|ya?ml|toml|ini|cfg|xml|csv|tsv|log|py|ipynb|js|ts"
@@ -120,6 +84,15 @@ _NO_MODEL_NAMES = re.compile(
     r"|(?:\A|/)(?:readme|licen[cs]e|notice|changelog|makefile|dockerfile)\Z",
     re.IGNORECASE,
 )
+
+_PUBLIC_NAMES = re.compile(
+    r"(?:\A|/)(?:(?:sd_xl_(?:base|refiner|turbo)_1\.0|v1-5-pruned|sd-v1-[1-5]|v2-1_(?:512|768)"
+    r"|512-base|768-v|sd3(?:\.5)?_(?:medium|large)|flux1-(?:dev|schnell)|t5xxl|umt5[_-]xxl"
+    r"|animefull|vae-ft-(?:mse|ema)|kl-f8-anime|sdxl[._-]vae)[\w.-]*"
+    r"|ae|clip_[glh]|[\w.-]+\.vae)\.(?:safetensors|ckpt|pt|pth|bin|gguf|sft)\Z",
+    re.IGNORECASE,
+)
+"""Names under which public base models and their parts lie beside others' models."""
 
 _FALSE = frozenset({"no", "n", "false", "f", "0", "non", "nein", "falsch", "faux", "falso"})
 """What is written where it is asked whether something was removed."""
@@ -133,12 +106,21 @@ def _plain(text: str) -> str:
 
 _STANDING = frozenset(
     f"{spelled}{end}"
-    for each in map(_plain, _NOT_REMOVED)
+    for each in map(_plain, STANDING)
     for spelled in (each, each.replace(" ", ""))
     for end in ("", "s")
 )
 _LONGEST = max(each.count(" ") + 1 for each in _STANDING)
 _EVENT = re.compile(r"[A-Za-z]{1,20}(?:[.:/][A-Za-z]{1,20}){0,3}[.:/]([A-Za-z]{1,20})\Z")
+_FIRST = frozenset(each.partition(" ")[0] for each in _STANDING)
+_FIRST_WORD = re.compile(r"[^\W_]+")
+_PARTED = re.compile(r"[–—;:()\[\]|\n]|,\s|\s-\s")
+_SEVERAL = re.compile(r"[;,|\n()\[\]–—]|\s-\s")
+_WHO = re.compile(
+    r"\A(?:please|we|i|it|they|these|this|those|he|she|the models?)\s+"
+    r"(?:(?:was|were|have|has|had|are|is|been|be|got)\s+){0,2}",
+    re.IGNORECASE,
+)
 _GONE = frozenset({"again", "later", "down", "then"})
 """Words behind which a status says that it did not stay so ("restored, then removed")."""
 
@@ -182,21 +164,61 @@ def says_not_removed(text: str | None) -> bool:
     text = text or ""
     if not text.isascii() and len(text) <= _LONGEST_STATUS:
         whole = unicodedata.normalize("NFKC", text).casefold()
-        if any(part in whole for part in _NOT_REMOVED_PARTS):
+        if any(part in whole for part in STANDING_PARTS):
             return True
-    if (event := _EVENT.match(text)) and says_not_removed(event[1]):
-        return True
-    plain = _plain(text)
-    words = plain.split(" ")
+    first = _FIRST_WORD.search(text, 0, 200)
+    if first is None:
+        return False
+    if first[0].isascii() and first[0].lower() not in _FIRST:  # nearly all
+        event = _EVENT.match(text)
+        return event is not None and says_not_removed(event[1])
+    words = _plain(text).split(" ")
     begun = (" ".join(words[:count]) for count in range(1, min(len(words), _LONGEST) + 1))
     return any(each in _STANDING for each in begun) and _GONE.isdisjoint(words)
+
+
+def title_stands(title: str) -> bool:
+    """As `says_not_removed`, of a title: any part of it may say so ("Appeals - back up"), but for
+    those behind one that tells of removed models ("Removed; pending: none")."""
+    for part in _PARTED.split(title[:200]):
+        part = part.strip(_AROUND_TITLES)
+        if says_not_removed(part) or says_not_removed(_WHO.sub("", part)):
+            return True
+        if says_removed(part):
+            return False
+    return False
+
+
+def status_stands(text: str | None) -> bool:
+    """As `says_not_removed`, of a status, a label or several: any of them may say so."""
+    if text is None or says_not_removed(text):
+        return text is not None
+    return any(map(says_not_removed, _SEVERAL.split(text[:200])[1:]))
+
+
+def says_removed(text: str) -> bool:
+    """Whether a status says that a model was removed."""
+    text = text[:200].casefold()
+    if not text.isascii():
+        parts = unicodedata.normalize("NFKD", text)
+        text += unicodedata.normalize("NFC", "".join(c for c in parts if not _is_accent(c)))
+    return any(part in text for part in REMOVED_PARTS) and not says_not_removed(text)
+
+
+def is_undecided(text: str | None) -> bool:
+    """Whether a status is none of those that tell of a removed model: what it means then, where
+    most others say that theirs was removed, nobody knows."""
+    return text is not None and not says_removed(text) and _plain(text) not in SETTLED
+
+
+def _is_accent(letter: str) -> bool:
+    return unicodedata.combining(letter) > 0
 
 
 def still_standing(title: str, before: bool) -> bool:
     """Whether the lines below a title are of models that were not removed: since one that said so
     (`before`), until one that tells of removed ones."""
-    title = title.strip(_AROUND_TITLES)
-    return says_not_removed(title) or (before and _OF_REMOVED.search(title) is None)
+    return title_stands(title) or (before and not says_removed(title))
 
 
 def is_another_kind(text: str | None) -> bool:
@@ -207,9 +229,10 @@ def is_another_kind(text: str | None) -> bool:
 
 
 def is_no_model_name(name: str) -> bool:
-    """Whether a file's name is of a picture, a text or a configuration: what has that hash is in
-    many places, and nobody's removed model."""
-    return _NO_MODEL_NAMES.search(name.strip().replace("\\", "/")) is not None
+    """Whether a file's name is of a picture, a text, a configuration or a public base model: what
+    has that hash is in many places, and nobody's removed model."""
+    name = name.strip().replace("\\", "/")
+    return bool(_NO_MODEL_NAMES.search(name) or _PUBLIC_NAMES.search(name))
 
 
 def says_no(value: object) -> bool:

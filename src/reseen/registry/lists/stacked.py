@@ -24,8 +24,8 @@ from reseen.registry.lists.looks import (
     names_of,
     no_header,
 )
-from reseen.registry.lists.not_removed import says_not_removed
-from reseen.registry.lists.table import HEADING, MAX_COLUMNS, NOT_REMOVED, Cell, ListTable, first_of
+from reseen.registry.lists.not_removed import title_stands
+from reseen.registry.lists.table import HEADING, MAX_COLUMNS, Cell, ListTable, StandingRow, first_of
 from reseen.registry.lists.turned import is_turned, turned_table
 
 
@@ -120,7 +120,7 @@ class _Stack:
             if not plain and _is_title(cells):  # of a table that may begin below it
                 title = row
             elif self.not_removed:
-                self.set_aside[NOT_REMOVED] += 1
+                yield row[0], StandingRow(cells)
             else:
                 yield row
         if title is not None:
@@ -165,11 +165,11 @@ def _may_be_heading(cell: Cell) -> bool:
 
 def _is_title(cells: Sequence[Cell]) -> bool:
     words = [cell for cell in cells if look_of(cell) is not None]
-    return len(words) == 1 and look_of(words[0]) == "text"
+    return len(words) == 1 and look_of(words[0]) == "text" and any(map(str.isalpha, str(words[0])))
 
 
 def _of_not_removed(titles: Sequence[Sequence[Cell]]) -> bool:
-    return any(says_not_removed(str(cell)) for row in titles for cell in row if look_of(cell))
+    return any(title_stands(str(cell)) for row in titles for cell in row if look_of(cell))
 
 
 def _same(names: Sequence[str], header: Sequence[str]) -> bool:

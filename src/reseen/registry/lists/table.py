@@ -55,6 +55,20 @@ class LinkedText(str):
     link: str
 
 
+class StandingRow(list[Cell]):
+    """The cells of a row of which the list says, above it or in it, that its model was not removed:
+    no removal, and nothing else of the list makes one of it either."""
+
+    __slots__ = ("why",)
+
+    def __init__(self, cells: Iterable[Cell], why: str = NOT_REMOVED) -> None:
+        super().__init__(cells)
+        self.why = why
+
+    why: str
+    """As what it is set aside."""
+
+
 def first_of(rows: Iterable[T], most: int, cells: Callable[[T], Iterable[Cell]]) -> Iterator[T]:
     """The first rows, `most` at most, and no more of them than `MAX_LOOKED_AT` allows. No row is
     taken that is not handed on."""

@@ -15,8 +15,8 @@ from itertools import chain, pairwise
 from reseen.registry.lists.columns import recognise
 from reseen.registry.lists.list_fields import KNOWING, ListField, plain_heading, spelled_as
 from reseen.registry.lists.looks import SAMPLE, Row, holds_values, look_of, values_of
-from reseen.registry.lists.not_removed import says_not_removed, still_standing
-from reseen.registry.lists.table import HEADING, NOT_REMOVED, Cell, ListTable, first_of
+from reseen.registry.lists.not_removed import still_standing, title_stands
+from reseen.registry.lists.table import HEADING, Cell, ListTable, StandingRow, first_of
 
 _ROWS = 200
 """Headings of one model; what follows belongs to none."""
@@ -73,7 +73,9 @@ def turned_table(
     if _are_titled(head, columns):
         columns[_TITLE] = ListField.NAME.value
     names = [*columns]
-    sample = [cells for _, cells in _models(head, names, Counter())]
+    sample = [
+        cells for _, cells in _models(head, names, Counter()) if not isinstance(cells, StandingRow)
+    ]
     values = [values_of(cells[at] for cells in sample) for at in range(len(names))]
     meaning = recognise([*columns.values()], given, values)
     if not meaning.usable:
@@ -126,7 +128,7 @@ def _models(
         held = _held(row)
         position = at.get(plain_heading(str(held[0]))) if len(held) > 1 else None
         if position is None or position in block or len(block) >= _ROWS:
-            yield from _ended(block, len(names), set_aside, standing=standing)
+            yield from _ended(block, len(names), standing=standing)
             block = {}
         if position is not None:
             block[position] = (number, held[1:])
@@ -136,7 +138,7 @@ def _models(
         elif len(held) == 1:
             text = str(held[0])
             own, title = len(text) - len(text.lstrip("#")), _titled(text)
-            if says_not_removed(title):
+            if title_stands(title):
                 standing, level = True, own
             elif 0 < own <= level:
                 standing = False  # another section begins
@@ -145,26 +147,22 @@ def _models(
             set_aside[HEADING] += 1
         elif held:
             set_aside[_LATER] += 1
-    yield from _ended(block, len(names), set_aside, standing=standing)
+    yield from _ended(block, len(names), standing=standing)
 
 
 def _ended(
     block: Mapping[int, tuple[int, Sequence[Cell]]],
     width: int,
-    set_aside: Counter[str],
     *,
     standing: bool,
 ) -> Iterator[tuple[int, Sequence[Cell]]]:
     models = max((len(cells) for _, cells in block.values()), default=0)
-    if standing:
-        set_aside[NOT_REMOVED] += models
-        return
     first = min((number for number, _ in block.values()), default=0)
     for model in range(models):
         cells: list[Cell] = [None] * width
         for position, (_, said) in block.items():
             cells[position] = said[model] if model < len(said) else None
-        yield (first if models == 1 else model + 2), cells
+        yield (first if models == 1 else model + 2), StandingRow(cells) if standing else cells
 
 
 def _held(row: Sequence[Cell]) -> Sequence[Cell]:

@@ -160,7 +160,8 @@ _SHA256_AMONG = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9a-fA-F]{64})(?![0-9A
 _LINKS_AMONG = re.compile(r"https?://[^\s<>(){}\[\]\"'|\\]+")
 _TRACKERS = (
     *("atlassian.net", "zendesk.com", "freshdesk.com", "linear.app", "trello.com", "asana.com"),
-    *("slack.com", "teams.microsoft.com"),
+    *("slack.com", "teams.microsoft.com", "notion.so", "airtable.com", "clickup.com"),
+    *("monday.com", "service-now.com"),
 )
 """Sites of tickets, tasks and messages alone."""
 _OF_TICKETS = frozenset(
@@ -378,10 +379,18 @@ def kind_called(name: str) -> DigestKind | None:
     return None
 
 
+_PARTED = re.compile(r"[\n;,|]")
+
+
 def _several(text: str, kind: DigestKind | None) -> tuple[Digest, ...]:
-    """The hashes of several files that one cell holds; those of one kind alone."""
+    """The hashes of several files that one cell holds; those of one kind alone, and none of what
+    stands behind the words for another thing ("base: ...")."""
     wanted = kind or DigestKind.SHA256
-    words = [word for word in _WORDS_OF_HEX.findall(text) if len(word) == 2 * wanted.length]
+    words, at = [], 0
+    for word in _WORDS_OF_HEX.finditer(text):
+        before, at = text[at : word.start()][-60:], word.end()
+        if len(word[1]) == 2 * wanted.length and not is_of_another(_PARTED.split(before)[-1]):
+            words.append(word[1])
     return tuple(Digest(wanted, bytes.fromhex(word)) for word in dict.fromkeys(words))
 
 

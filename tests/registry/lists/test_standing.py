@@ -1,0 +1,186 @@
+"""What a list says of models that stand: in words nobody knows, by ids, labels, and elsewhere."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+from tests.registry.lists.as_read import digest, link, person, read, told
+
+from reseen.registry import imports
+from reseen.registry.imports import ReadList
+from reseen.registry.lists.not_removed import (
+    is_no_model_name,
+    says_removed,
+    status_stands,
+    title_stands,
+)
+
+INNOCENT = digest("of nobody's removal")
+GONE = [(person(n), link(n), [digest(n)]) for n in (1, 3)]
+
+
+def hash_of(number: int) -> str:
+    return INNOCENT if number == 2 else digest(number)
+
+
+def digests(listed: ReadList) -> list[str]:
+    return [each for _, _, all_ in told(listed) for each in all_]
+
+
+@pytest.mark.parametrize(
+    ("heading", "gone", "other"),
+    [
+        ("Ergebnis", "gelöscht", "wieder eingestellt"), ("判定", "削除", "問題なし"),
+        ("Moderator decision", "Remove", "Leave up"), ("Situação", "Removido", "Restabelecido"),
+        ("الحالة", "محذوف", "تمت إعادته"), ("处理结果", "已下架", "申诉成功，重新上架"),
+        ("Resolución", "Retirado", "Desestimada"), ("Esito", "Rimosso", "Ripristinato"),
+        ("Stage", "Removed", "put back"), ("Labels", "takedown", "likeness, false_positive"),
+        ("What became of it", "Taken down", "Talks with the artist"),
+    ],
+)  # fmt: skip
+def test_a_status_in_any_words_that_are_not_those_of_removal_accuses_nobody(
+    tmp_path: Path, heading: str, gone: str, other: str
+) -> None:
+    rows = [
+        f'{person(n)},{link(n)},{hash_of(n)},"{other if n == 2 else gone}"' for n in (1, 2, 3, 4)
+    ]
+    listed = read(tmp_path, "\n".join([f"name,link,sha256,{heading}", *rows]))
+    assert INNOCENT not in digests(listed)
+    assert digests(listed) == [digest(1), digest(3), digest(4)]
+    assert len(listed.refusals) == 1
+
+
+def test_words_of_statuses_and_titles() -> None:
+    assert all(map(title_stands, ("Appeals - back up", "* Reinstated", "On hold, not removed")))
+    assert not any(map(title_stands, ("Removed, none kept", "Keepers", "Batch 12 - taken down")))
+    assert status_stands("takedown; false positive")
+    assert not status_stands("removed; final")
+    assert says_removed("Appeal dismissed")
+    assert not says_removed("not removed")
+    assert is_no_model_name("checkpoints/sd_xl_base_1.0.safetensors")
+    assert is_no_model_name("ae.safetensors")
+    assert not is_no_model_name("aerith.safetensors")
+
+
+def _board(_: int) -> str:
+    cards = [
+        {"id": f"c{n}", "name": person(n), "desc": f"{link(n)}\nSHA256: {hash_of(n)}",
+         "idList": "L2" if n == 2 else "L1"}
+        for n in (1, 2, 3)
+    ]  # fmt: skip
+    lists = [{"id": "L1", "name": "Removed"}, {"id": "L2", "name": "Reinstated"}]
+    return json.dumps({"id": "b", "name": "Board", "lists": lists, "cards": cards})
+
+
+def _labels(_: int) -> str:
+    each = {1: [], 2: [{"id": "y", "name": "false positive", "color": "fff"}], 3: []}
+    return json.dumps(
+        [
+            {"title": person(n), "body": f"{link(n)}\n{hash_of(n)}",
+             "labels": [{"id": "x", "name": "takedown"}, *each[n]]}
+            for n in (1, 2, 3)
+        ]
+    )  # fmt: skip
+
+
+def _appeals(_: int) -> str:
+    return json.dumps(
+        [
+            {"name": person(n), "url": link(n), "sha256": hash_of(n),
+             "appeal": {"state": "granted" if n == 2 else None}}
+            for n in (1, 2, 3)
+        ]
+    )  # fmt: skip
+
+
+def _database(_: int) -> str:
+    rows = [
+        f"('{person(n)}','{link(n)}','{hash_of(n)}',{'NULL' if n == 2 else repr('2026-05-01')})"
+        for n in (1, 2, 3)
+    ]
+    columns = "(`name`, `url`, `sha256`, `deleted_at`)"
+    return f"INSERT INTO `models` {columns} VALUES {','.join(rows)};\n"
+
+
+def _log(_: int) -> str:
+    lines = [
+        {"event": "model.removed", "name": person(n), "url": link(n), "sha256": hash_of(n)}
+        for n in (1, 2, 3)
+    ]
+    again = {"event": "model.restored", "name": person(2), "url": link(2), "sha256": INNOCENT}
+    return "".join(json.dumps(line) + "\n" for line in [*lines, again])
+
+
+def _sheets(_: int) -> bytes:
+    made = io.BytesIO()
+    with xlsxwriter.Workbook(made, {"in_memory": True}) as book:
+        for name, numbers in (("All", (1, 2, 3)), ("Put back", (2,))):
+            sheet = book.add_worksheet(name)
+            sheet.write_row(0, 0, ["Name", "URL", "SHA256"])
+            for row, n in enumerate(numbers, 1):
+                sheet.write_row(row, 0, [person(n), link(n), hash_of(n)])
+    return made.getvalue()
+
+
+def _sections(_: int) -> str:
+    rows = [f"{person(n)},{link(n)},{hash_of(n)}" for n in (1, 2, 3)]
+    head = "Name,URL,SHA256"
+    return "\n".join(["Batch 1 - taken down,,", head, rows[0], "Appeals - back up,,", rows[1],
+                      "Batch 2 - taken down,,", rows[2]])  # fmt: skip
+
+
+@pytest.mark.parametrize("made", [_board, _labels, _appeals, _database, _log, _sheets, _sections])
+def test_what_a_list_says_in_another_place_counts(
+    tmp_path: Path, made: Callable[[int], str | bytes]
+) -> None:
+    listed = read(tmp_path, made(0))
+    assert [each for each in told(listed) if each[2]] == GONE
+    assert listed.refusals or listed.set_aside
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_a_log_longer_than_what_is_held_at_once_is_read_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(imports, "ROWS_AT_ONCE", at_once)
+    listed = read(tmp_path, _log(0))
+    assert told(listed) == GONE
+    assert any("the list says elsewhere" in note for note in listed.notes)
+
+
+def test_a_mail_that_takes_one_back_takes_it_out_of_what_it_quotes(tmp_path: Path) -> None:
+    quoted = "".join(f"> {person(n)}  {hash_of(n)}\n" for n in (1, 2, 3))
+    text = (
+        f"Please put the second one back, it was removed by mistake:\n{INNOCENT}\n\n"
+        f"On Monday somebody wrote:\n> These were removed:\n{quoted}"
+    )
+    assert digests(read(tmp_path, text)) == [digest(1), digest(3)]
+
+
+def test_of_a_cell_with_labelled_hashes_those_of_other_things_are_not_taken(
+    tmp_path: Path,
+) -> None:
+    rows = "".join(
+        f'{person(n)},{link(n)},"lora: {digest(n)}\nbase: {INNOCENT}\npreview: {digest(-n)}"\n'
+        for n in (1, 3)
+    )
+    assert told(read(tmp_path, f"Name,Link,Hashes\n{rows}")) == GONE
+
+
+def test_what_hangs_on_a_message_and_texts_in_runs(tmp_path: Path) -> None:
+    runs = [
+        [{"type": "link", "text": link(n)}, "\n", {"type": "code", "text": digest(n)}]
+        for n in (1, 3)
+    ]
+    attached = [{"id": "7", "url": "https://cdn.example.org/7/shot.png", "fileName": "shot.png"}]
+    messages = [
+        {"id": n, "type": "message", "text": text, "text_entities": text, "attachments": attached}
+        for n, text in enumerate(runs)
+    ]
+    listed = read(tmp_path, json.dumps({"messages": messages}))
+    assert [(url, all_) for _, url, all_ in told(listed)] == [(u, d) for _, u, d in GONE]
