@@ -73,7 +73,7 @@ DIGEST_FIELDS: dict[ListField, DigestKind | None] = {
 
 _ODD_FIRST = ("", "'", "=")
 """How a name begins that is none, or that a spreadsheet has written otherwise."""
-_LINKED = ("=", "[", "<")
+_LINKED = ("=", "[", "<", "`", '"')
 """How a cell begins that may hold a link behind a text."""
 _AROUND_LINKS = " <>\"'`"
 _LONGER_THAN_ONE = 76
@@ -174,6 +174,8 @@ class RowDrafter:
         if url is not None and is_ticket(url):
             self._tally.count("a link to a ticket or a message was left out: it is no model's page")
             url = None
+        if url is not None and url[:1] in _LINKED and (formula := hyperlink_of(url)):
+            url = formula[0]
         link = None if url is None else links.parse(url)
         if link is not None and url is not None:
             url = url.strip(_AROUND_LINKS)

@@ -61,7 +61,7 @@ def hash_first(head: str, *, cut: bool) -> bool | None:
     text goes on."""
     kinds = ""
     whole = head[: head.rfind("\n") + 1] if cut else head
-    for _, line, said in _told(io.StringIO(whole), Counter()):
+    for _, line, said in _told(texts.rejoined(io.StringIO(whole)), Counter()):
         if said is not None and said.aside == NOT_REMOVED:
             continue
         if _OF_TOOLS.match(line) or said is None:
@@ -107,7 +107,7 @@ def _blocks(
 ) -> Iterator[_TextBlock]:
     block: _TextBlock | None = None
     count = 0
-    for number, line, said in _told(texts.lines(text), set_aside):
+    for number, line, said in _told(texts.rejoined(texts.lines(text)), set_aside):
         if block is not None and said is not None and _begins(block, said, first=first):
             count += block.hash is not None or block.link is not None
             yield from _ended(block, set_aside)

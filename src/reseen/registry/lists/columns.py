@@ -153,6 +153,8 @@ class ColumnValues:
     """Most say that a model was removed."""
     empty: bool = False
     """Some rows hold nothing there, and others do."""
+    tickets: bool = False
+    """The links lead to tickets, tasks and messages alone."""
     behind: bool = False
     """The links stand behind other text, which the heading tells."""
 
@@ -177,7 +179,7 @@ def recognise(
     for position, wanted in chosen.items():
         if wanted is not ListField.IGNORE:
             fields.setdefault(wanted, position)
-    _not_as_they_are_called(spelled, looks, chosen)
+    _not_as_they_are_called(cells, spelled, looks, chosen)
     for position, field in sorted(enumerate(spelled), key=lambda pair: not wholly[pair[0]]):
         if position not in chosen and field is not None and field is not ListField.IGNORE:
             fields.setdefault(field, position)
@@ -199,7 +201,7 @@ def recognise(
     if statuses:
         fields.setdefault(ListField.STATUS, statuses[0])
     among = _among(looks, spelled, free, fields) if headed else None
-    if among is not None:
+    if among is not None and not HASHES & fields.keys():
         fields[ListField.HASH] = among
     if not headed:
         fields |= _names_by_values(looks, {*fields.values(), *chosen}, fields)
@@ -257,9 +259,8 @@ def _among(
     free: Sequence[int],
     fields: Mapping[ListField, int],
 ) -> int | None:
-    """The column of texts in which hashes stand, where no column is of hashes alone."""
-    if HASHES & fields.keys():
-        return None
+    """The column of texts in which hashes stand: they count where no column is of hashes alone, and
+    what is said beside them in any case."""
     also = [at for at, field in enumerate(spelled) if field in (ListField.NAME, ListField.REASON)]
     found = [at for at in (*free, *also) if looks[at].among]
     return found[0] if len(found) == 1 else None
@@ -355,13 +356,23 @@ def _chosen(
 
 
 def _not_as_they_are_called(
-    spelled: list[ListField | None], looks: Sequence[ColumnValues], chosen: Mapping[int, ListField]
+    cells: Sequence[str],
+    spelled: list[ListField | None],
+    looks: Sequence[ColumnValues],
+    chosen: Mapping[int, ListField],
 ) -> None:
     """Headings count for nothing where the values say otherwise: links below "Model"."""
     there = {field for at, field in enumerate(spelled) if field is not None and at not in chosen}
     there |= set(chosen.values())
+    others = any(
+        look.field is ListField.LINK and not look.tickets and not _is_aside(cell)
+        for look, cell in zip(looks, cells, strict=True)
+    )
     for position, (field, look) in enumerate(zip(spelled, looks, strict=True)):
         if field is None or position in chosen or field is ListField.IGNORE:
+            continue
+        if field is ListField.LINK and look.tickets and others:
+            spelled[position] = None
             continue
         links = look.field is ListField.LINK and not look.behind and ListField.LINK not in there
         if look.among:
@@ -374,8 +385,8 @@ def _not_as_they_are_called(
 def _links_by_values(
     cells: Sequence[str], looks: Sequence[ColumnValues], free: Sequence[int]
 ) -> Iterator[tuple[int, ListField]]:
-    """Columns of links, by their values alone."""
-    for at in free:
+    """Columns of links, by their values alone; those of tickets last."""
+    for at in sorted(free, key=lambda each: looks[each].tickets):
         if looks[at].field is ListField.LINK and not _is_aside(cells[at]):
             yield at, ListField.LINK
 

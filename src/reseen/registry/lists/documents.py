@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from reseen.errors import ListError
 from reseen.registry.lists import text as texts
-from reseen.registry.lists import yaml_toml
+from reseen.registry.lists import xml_values, yaml_toml
 from reseen.registry.lists.columns import NO_MEANING, Meaning, field_called, recognise
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, no_header, values_of
@@ -61,6 +61,15 @@ def read_value(file: BinaryIO, given: Mapping[str, ListField] | None = None) -> 
         return None
     found = _first_look(lambda: _whole(value), given)
     return _table(found, notes) if found.meaning.usable else None
+
+
+def read_xml(file: BinaryIO, given: Mapping[str, ListField] | None = None) -> ListTable:
+    """The table in an XML file. Raises ListError."""
+    value = xml_values.value_of(file)
+    found = _first_look(lambda: _whole(value), given)
+    if not found.meaning.usable:
+        raise no_header([(1, [row.get(name) for name in found.columns]) for row in found.sample])
+    return _table(found, ())
 
 
 @dataclass(slots=True)

@@ -85,7 +85,7 @@ def is_lines(head: str, *, sure: bool) -> bool:
     """Whether a text is made of lines of a known form. `sure`: a table without a header would be
     found in it too, so that a hash beside other words is not enough."""
     known = counted = 0
-    for line in io.StringIO(head):
+    for line in texts.rejoined(io.StringIO(head)):
         line = line.strip()
         if not line or _COMMENT.match(line) or _RULE.match(line) or _HEADINGS.match(line):
             continue
@@ -134,7 +134,7 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
     record = _Record()
     begun = standing = of_7zip = False
     before: LineParts | None = None
-    for number, raw in enumerate(texts.lines(text), 1):
+    for number, raw in enumerate(texts.rejoined(texts.lines(text)), 1):
         if len(raw) > MAX_CELL:
             raise too_long(number)
         line = raw.strip("\ufeff \t\r\n")

@@ -23,7 +23,13 @@ from reseen.registry.lists.not_removed import (
     status_stands,
 )
 from reseen.registry.lists.table import MAX_COLUMNS, Cell, LinkedText
-from reseen.registry.lists.values import hash_among, hash_digits, is_hash_name, value_of
+from reseen.registry.lists.values import (
+    hash_among,
+    hash_digits,
+    is_hash_name,
+    is_ticket,
+    value_of,
+)
 from reseen.store import links
 
 HEADER_WITHIN = 20
@@ -108,7 +114,8 @@ def values_of(cells: Iterable[Cell]) -> ColumnValues:
     if 2 * len(texts) > total and 2 * sum(hash_among(t) is not None for t in texts) >= total:
         return ColumnValues(f"{said}, with one hash among words", ListField.HASH, among=True)
     if looks["links"] >= MOST_OF * total:
-        return ColumnValues(said, ListField.LINK)
+        tickets = all(is_ticket(str(cell)) for cell, look in seen if look == "links")
+        return ColumnValues(said, ListField.LINK, tickets=tickets)
     if looks["links"] + looks[BEHIND] >= MOST_OF * total:
         return ColumnValues(said, ListField.LINK, behind=True)
     hashes = {int(look.split()[0]): n for look, n in looks.items() if look.endswith(" hex digits")}

@@ -36,7 +36,10 @@ JsonRow = dict[str, Cell]
 
 NOT_REMOVED = "entries of models that were not removed, by the key above them, were"
 OF_OTHERS = "entries of pictures, base models and what else stands beside a model were"
-_PAGES = ("items", "results", "data", "removals", "models", "rows", "values")
+_PAGES = (
+    *("items", "results", "data", "removals", "models", "rows", "values", "tickets", "issues"),
+    *("messages", "cards", "entries", "records", "takedowns", "posts"),
+)
 """Under one of these keys a page of an API's listing holds its entries."""
 _OF_FILES = frozenset({"files", "file", "siblings", "modelfiles", "weights"})
 """Arrays whose entries are files: what these call their name is a file's."""
@@ -362,7 +365,8 @@ def _of_object(
             elif plain_heading(name.rpartition(".")[2]) in _OF_VERSIONS:
                 row = _without_name(row, own)
             found = True
-            yield {**_besides(own, row), **row}
+            beside = _besides(own, row)
+            yield {**(_without_name(beside, own) if _is_chat(name) else beside), **row}
     if several:
         name, cells = several[0]
         assert isinstance(cells, list)
@@ -488,6 +492,11 @@ def _is_attached(name: str, row: JsonRow) -> bool:
 
 
 _NAMING = (ListField.NAME, ListField.FILE_NAME)
+
+
+def _is_chat(name: str) -> bool:
+    """Whether an array holds the messages of a chat: what the chat is called names no model."""
+    return plain_heading(name.rpartition(".")[2]) in ("messages", "chats", "threads")
 
 
 def _is_of_pictures(name: str) -> bool:

@@ -1,25 +1,22 @@
-"""Reads the parts of an XLSX package piece by piece, in bounded steps.
+"""Reads the parts of an XLSX package.
 
-What comes in: the open file of a workbook. What goes out: its sheets, and the rows of one. A few
-bytes may inflate to gigabytes, a tag may never end, one long text may be named by every cell: the
-bytes, texts and tags that are made are counted while they are made, and nothing is laid out that
-is not in the file. The parser is expat; document types, and so entities of their own, are refused.
+What comes in: the open file of a workbook. What goes out: its sheets, and the rows of one. One long
+text may be named by every cell: the texts that are made are counted, and nothing is laid out that
+is not in the file. How parts are inflated and parsed within bounds, `zip_parts` knows.
 """
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
-from xml.parsers import expat
+from typing import BinaryIO
 
 from reseen.errors import ListError
 from reseen.registry.lists.sheet import (
     DATES,
     Attributes,
     BehindCells,
+    CellStyles,
     SharedTexts,
     SheetReader,
     attribute_of,
@@ -30,21 +27,10 @@ from reseen.registry.lists.sheet import (
     too_large,
 )
 from reseen.registry.lists.table import MAX_CELL, MAX_ROWS, Cell, too_many_rows
+from reseen.registry.lists.zip_parts import ZipParts
 
-MAX_ENTRIES = 10_000
-MAX_DIRECTORY = 4 << 20
-"""Bytes of the list of entries, which is read as a whole."""
-MAX_INFLATED = 1 << 30
-"""Bytes of all parts that are read, inflated."""
-MAX_RATIO = 300
-"""How often a part beyond 4 MiB may outgrow its packed form; real sheets stay below 100."""
 MAX_BEHIND = 500_000
 """Links behind cells, and merged ranges, of one sheet."""
-
-_SMALL = 4 << 20
-_PIECE = 64 << 10
-_LONGEST_TAG = 1 << 20
-_ENCODINGS = frozenset({"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "iso-8859-1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +43,11 @@ class SheetPart:
     """What the person called it: it may name somebody, and is shown nowhere."""
 
 
-class WorkbookPackage:
+class WorkbookPackage(ZipParts):
     """The parts of a workbook. Raises ListError."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._size = file.seek(0, 2)
-        self._left = MAX_INFLATED
-        if _directory_size(file) > MAX_DIRECTORY:
-            raise too_large()
-        try:
-            entries = zipfile.ZipFile(file).infolist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
-            raise broken() from error
-        self._entries = {entry.filename.lower(): entry for entry in entries}
+        super().__init__(file)
         names = self._entries.keys()
         if not names & {"xl/workbook.xml", "[content_types].xml", "content.xml", "mimetype"}:
             raise ListError(
@@ -79,12 +56,9 @@ class WorkbookPackage:
             )
         if "xl/workbook.xml" not in names or names & {"content.xml", "xl/workbook.bin"}:
             raise broken()
-        if len(entries) > MAX_ENTRIES or len(names) != len(entries):
-            raise too_large()
-        if any(entry.flag_bits & 1 for entry in entries):
-            raise ListError("the workbook is protected by a password", remedy="Remove it.")
+        self._check()
         self._texts = SharedTexts()
-        self._dates: tuple[bool, ...] = ()
+        self._styles = CellStyles()
         self._from_1904 = False
         self._sheets = self._read_workbook()
         if "xl/sharedstrings.xml" in names:
@@ -99,7 +73,7 @@ class WorkbookPackage:
     def rows(self, sheet: SheetPart) -> Iterator[tuple[int, list[Cell]]]:
         """The rows that hold anything, with their numbers."""
         behind = self._behind(sheet)
-        reader = SheetReader(self._texts, self._dates, self._from_1904, behind)
+        reader = SheetReader(self._texts, self._styles, self._from_1904, behind)
         rows = 0
         for _ in self._parsed(sheet.path, reader.start, reader.end, reader.text):
             for row in reader.done:
@@ -176,21 +150,29 @@ class WorkbookPackage:
     def _read_styles(self) -> None:
         formats: dict[int, bool] = {}
         styles: list[bool] = []
+        fonts: list[bool] = []
+        struck: list[bool] = []
         within = ""
 
         def start(name: str, attributes: Attributes) -> None:
             nonlocal within
-            if name in ("cellXfs", "cellStyleXfs"):
+            if name in ("cellXfs", "cellStyleXfs", "fonts", "dxfs"):
                 within = name
+            elif within == "fonts" and name == "font" and len(fonts) < 100_000:
+                fonts.append(False)
+            elif within == "fonts" and name == "strike" and fonts:
+                fonts[-1] = attributes.get("val", "1") not in ("0", "false")
             elif name == "numFmt" and len(formats) < 10_000:
                 formats[number_of(attributes.get("numFmtId"))] = is_date_format(
                     attributes.get("formatCode", "")[:1_000]
                 )
             elif name == "xf" and within == "cellXfs" and len(styles) < 100_000:
                 styles.append(formats.get(id := number_of(attributes.get("numFmtId")), id in DATES))
+                font = number_of(attributes.get("fontId"))
+                struck.append(0 <= font < len(fonts) and fonts[font])
 
         self._parse("xl/styles.xml", start)
-        self._dates = tuple(styles)
+        self._styles = CellStyles(tuple(styles), tuple(struck))
 
     def _behind(self, sheet: SheetPart) -> BehindCells:
         """Links behind cells and merged ranges: they stand after the rows."""
@@ -228,118 +210,3 @@ class WorkbookPackage:
                 return True
             before = piece[-16:]
         return False
-
-    def _parse(
-        self,
-        path: str,
-        start: Callable[[str, Attributes], None],
-        end: Callable[[str], None] | None = None,
-        text: Callable[[str], None] | None = None,
-    ) -> None:
-        for _ in self._parsed(path, start, end, text):
-            pass
-
-    def _parsed(
-        self,
-        path: str,
-        start: Callable[[str, Attributes], None],
-        end: Callable[[str], None] | None,
-        text: Callable[[str], None] | None,
-    ) -> Iterator[None]:
-        """Feeds a part to the parser, and stops after each piece of it."""
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.StartElementHandler = lambda name, attributes: start(
-            name.rpartition(":")[2], attributes
-        )
-        if end is not None:
-            parser.EndElementHandler = lambda name: end(name.rpartition(":")[2])
-        if text is not None:
-            parser.CharacterDataHandler = text
-        parser.StartDoctypeDeclHandler = _refuse_doctype
-        parser.XmlDeclHandler = _check_encoding
-        fed = 0
-        try:
-            for piece in self._inflated(path):
-                parser.Parse(piece, False)
-                fed += len(piece)
-                if fed - max(0, parser.CurrentByteIndex) > _LONGEST_TAG:
-                    raise too_large()
-                yield
-            parser.Parse(b"", True)
-            yield
-        except expat.ExpatError as error:
-            raise broken() from error
-
-    def _inflated(self, path: str) -> Iterator[bytes]:
-        """A part's bytes, by its packed form and not by the size that it claims."""
-        entry = self._entries.get(path)
-        if entry is None:
-            raise broken()
-        allowed = max(_SMALL, MAX_RATIO * entry.compress_size)
-        made = 0
-        for piece in self._pieces(entry):
-            made += len(piece)
-            self._left -= len(piece)
-            if made > allowed or self._left < 0:
-                raise too_large()
-            yield piece
-
-    def _pieces(self, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-        if not 0 <= entry.header_offset <= self._size:
-            raise broken()
-        self._file.seek(entry.header_offset)
-        header = self._file.read(30)
-        if len(header) < 30 or header[:4] != b"PK\x03\x04":
-            raise broken()
-        skip = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        at, left = entry.header_offset + 30 + skip, entry.compress_size
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise broken()
-        unpacker = zlib.decompressobj(-15) if entry.compress_type == zipfile.ZIP_DEFLATED else None
-        while left > 0:
-            self._file.seek(at)
-            packed = self._file.read(min(left, _PIECE))
-            if not packed:
-                raise broken()
-            at += len(packed)
-            left -= len(packed)
-            if unpacker is None:
-                yield packed
-                continue
-            try:
-                while packed and not unpacker.eof:
-                    if piece := unpacker.decompress(packed, _PIECE):
-                        yield piece
-                    packed = unpacker.unconsumed_tail
-            except zlib.error as error:
-                raise broken() from error
-        if unpacker is not None and not unpacker.eof:
-            raise broken()
-
-
-def _directory_size(file: BinaryIO) -> int:
-    """Bytes of the list of entries, as the end of the archive says."""
-    at = file.seek(0, 2)
-    at = file.seek(max(0, at - (66 << 10)))
-    tail = file.read()
-    end = tail.rfind(b"PK\x05\x06")
-    size = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
-    locator = tail[end - 20 : end] if end >= 20 else b""
-    if locator.startswith(b"PK\x06\x07"):
-        file.seek(int.from_bytes(locator[8:16], "little") & (1 << 62) - 1)
-        size = max(
-            size & 0xFFFFFFFF if size != 0xFFFFFFFF else 0,
-            int.from_bytes(file.read(56)[40:48], "little"),
-        )
-    return size
-
-
-def _refuse_doctype(*_: Any) -> None:
-    raise broken()
-
-
-def _check_encoding(_: str | None, encoding: str | None, __: int) -> None:
-    """A package is in UTF-8 or UTF-16; what Python knows beside them fails in ways of its own."""
-    if encoding is not None and encoding.lower() not in _ENCODINGS:
-        raise broken()

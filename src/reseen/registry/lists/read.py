@@ -37,9 +37,9 @@ def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListT
     head = file.read(_HEAD)
     file.seek(0)
     if head.startswith(b"PK\x03\x04") and b"application/vnd.oasis.opendocument" in head[:200]:
-        raise ListError(
-            "this is a sheet or text of LibreOffice (ODS, ODT)", remedy="Save it as XLSX or CSV."
-        )
+        from reseen.registry.lists.workbook import read_opendocument
+
+        return read_opendocument(file, given)
     if head.startswith(b"PK\x03\x04"):
         from reseen.registry.lists.workbook import read_workbook
 
@@ -54,12 +54,7 @@ def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListT
             remedy="Save it as XLSX or CSV.",
         )
     if is_markup(head):
-        if b"<?xml" in head[:64] and b"<html" not in head.lower():
-            raise ListError("this is XML and no list", remedy="Save the list as CSV, XLSX or JSON.")
-        raise ListError(
-            "this is a web page and no list",
-            remedy="Sign in and download the list itself, or save the page's table as CSV.",
-        )
+        return _of_markup(file, head, given)
     if head.startswith(b"{\\rtf"):
         raise ListError("this is formatted text (RTF) and no list", remedy="Save it as plain text.")
     _refuse_encoded(head)
@@ -83,6 +78,32 @@ def _tables(file: BinaryIO, given: Mapping[str, ListField] | None) -> list[ListT
     return [read_delimited(file, given)]
 
 
+def _of_markup(
+    file: BinaryIO, head: bytes, given: Mapping[str, ListField] | None
+) -> list[ListTable]:
+    """The tables of a web page, of its text where it has none of use, or of an XML file."""
+    if _XML.match(_plain(head)) and _PAGE.search(head) is None:
+        from reseen.registry.lists.documents import read_xml
+
+        return [read_xml(file, given)]
+    from reseen.registry.lists.delimited import read_delimited
+    from reseen.registry.lists.web_page import read_page
+    from reseen.registry.lists.workbook import page_tables
+
+    page = read_page(file)
+    try:
+        if page.tables:
+            return page_tables(page.tables, given)
+        return [read_delimited(page.text, given)]
+    except ListError as error:
+        raise ListError(
+            f"this is a web page, and it holds no list ({error})",
+            remedy="Sign in and download the list itself, or save the page's table as CSV.",
+        ) from None
+
+
+_XML = re.compile(rb"\s{0,20}<\?xml\b")
+_PAGE = re.compile(rb"<(?:html|!doctype html|body|table|h1)\b", re.IGNORECASE)
 _MAIL = re.compile(rb"\A(?:From |[A-Za-z][A-Za-z-]{1,40}: )")
 _ENCODED = re.compile(
     rb"^Content-(?:Transfer-Encoding:\s*(?:quoted-printable|base64)|Type:\s*multipart/)",

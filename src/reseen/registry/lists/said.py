@@ -26,7 +26,10 @@ _WHEN = re.compile(
 _WHO = re.compile(r"<[^<>|/]{1,60}>\s{0,4}|[^:\[\]<>|]{1,40}:\s")
 HASH_WORD = re.compile(r"(?<![0-9A-Za-z])(?:0x)?([0-9a-fA-F]{8,128})(?![0-9A-Za-z])")
 """Digits among words that may be a hash."""
-_BEHIND = re.compile(r"\[([^\[\]]{1,400})\]\(|\|([^|<>\[\]]{1,400})>|\[([^\[\]|]{1,400})\|http")
+_BEHIND = re.compile(
+    r"\[([^\[\]]{1,400})\]\(|\|([^|<>\[\]]{1,400})>|\[([^\[\]|]{1,400})\|http"
+    r"|\[url=[^\[\]\s]{1,400}\]([^\[\]]{1,400})\[/url\]"
+)
 _ADOC = re.compile(r"\[([^\[\]]{1,400})\]")
 _LABEL = re.compile(
     r"(?:sha-?256|sha2|hash|checksum|digest|autov[123]|blake3|file|model|name|removed|link|url)"
@@ -41,7 +44,9 @@ _ACT = re.compile(
     re.IGNORECASE,
 )
 """What a line of a log says was done."""
-_TAGS = re.compile(r"</?[a-z]{1,10}(?:\s[^<>]{0,400})?>|~~")
+_TAGS = re.compile(
+    r"</?[a-z]{1,10}(?:\s[^<>]{0,400})?>|~~|\[/?(?:b|i|u|s|code|list|url|quote|\*)(?:=[^\[\]]{0,99})?\]"
+)
 _FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,11}\Z")
 _AROUND = " \t:;,|*=_-–—\"'`()[]{}<>"
 
@@ -109,7 +114,11 @@ def _tells_nothing(words: str) -> bool:
 
 def is_of_chat(line: str) -> bool:
     """Whether a line only says who wrote when, as chats have it above their messages."""
-    return len(line) <= 120 and _TIME.search(line) is not None and "://" not in line
+    if len(line) > 120 or _TIME.search(line) is None or "://" in line:
+        return False
+    when = _WHEN.match(line)
+    who = _WHO.match(line, when.end()) if when else None
+    return who is None or not line[who.end() :].strip(_AROUND)
 
 
 def _unmarked(line: str) -> str:

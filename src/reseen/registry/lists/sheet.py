@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from reseen.errors import ListError
-from reseen.registry.lists.table import MAX_CELL, MAX_COLUMNS, Cell, LinkedText, too_long
+from reseen.registry.lists.table import (
+    MAX_CELL,
+    MAX_COLUMNS,
+    STRUCK,
+    Cell,
+    LinkedText,
+    StandingRow,
+    too_long,
+)
 from reseen.registry.lists.values import hyperlink_of
 
 MAX_SHARED = 96 << 20
@@ -41,6 +49,16 @@ class BehindCells:
         return len(self.links) + len(self.ids) + len(self.merged)
 
 
+@dataclass(frozen=True, slots=True)
+class CellStyles:
+    """What the styles of a workbook say of cells, by their numbers."""
+
+    dates: tuple[bool, ...] = ()
+    """They show numbers as days."""
+    struck: tuple[bool, ...] = ()
+    """They strike the text through."""
+
+
 class SharedTexts:
     """The texts that cells name by number, in one piece of memory."""
 
@@ -65,10 +83,14 @@ class SheetReader:
     """Makes rows of the tags of a sheet."""
 
     def __init__(
-        self, texts: SharedTexts, dates: tuple[bool, ...], from_1904: bool, behind: BehindCells
+        self, texts: SharedTexts, styles: CellStyles, from_1904: bool, behind: BehindCells
     ) -> None:
         self.done: list[tuple[int, list[Cell]]] = []
-        self._texts, self._dates, self._from_1904 = texts, dates, from_1904
+        self._texts, self._dates, self._from_1904 = texts, styles.dates, from_1904
+        self._strikes = any(styles.struck)
+        self._struck = styles.struck
+        self._left_whole = False
+        """A cell of the row is not struck through."""
         self._behind = behind
         self._row = self._column = 0
         self._cells: dict[int, Cell] = {}
@@ -142,6 +164,9 @@ class SheetReader:
                 f"row {self._row} has more than {MAX_COLUMNS} columns",
                 remedy="Leave the columns out that are not needed.",
             )
+        if self._strikes and not self._left_whole:
+            style = number_of(self._style) if self._style else -1
+            self._left_whole = not (0 <= style < len(self._struck) and self._struck[style])
         self._cells[self._column] = cell
 
     def _value(self) -> Cell:
@@ -175,8 +200,11 @@ class SheetReader:
                     self._going_on[column] = (until, cell)
         if self._cells:
             width = max(self._cells) + 1
-            self.done.append((self._row, [self._cells.get(at) for at in range(width)]))
+            cells = [self._cells.get(at) for at in range(width)]
+            struck = self._strikes and not self._left_whole
+            self.done.append((self._row, StandingRow(cells, STRUCK) if struck else cells))
         self._cells = {}
+        self._left_whole = False
 
 
 DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})

@@ -32,6 +32,8 @@ UNREADABLE = "\0unreadable"
 HEADING = "a heading or a rule"
 """What is set aside of rows that stand between others."""
 
+STRUCK = "a row that is struck through: what that means, no list says"
+
 NOT_REMOVED = "a row below a title that says that its models were not removed"
 """What is set aside where a list tells of both kinds."""
 
@@ -57,7 +59,7 @@ class LinkedText(str):
 
 class StandingRow(list[Cell]):
     """The cells of a row of which the list says, above it or in it, that its model was not removed:
-    no removal, and nothing else of the list makes one of it either."""
+    no removal, and nothing else of the list makes one of it either; or of one that is struck."""
 
     __slots__ = ("why",)
 

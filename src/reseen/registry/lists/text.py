@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from reseen.errors import ListError
@@ -88,6 +89,38 @@ def lines(text: io.TextIOWrapper) -> Iterator[str]:
                 remedy="Look for a quote that is never closed, or for lines that ran together.",
             )
         yield line
+
+
+def rejoined(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, of which those that a page broke within a SHA-256 are put together; in place of
+    the second stands a blank one, so that all keep their numbers."""
+    before: str | None = None
+    for line in lines:
+        if before is None:
+            before = line
+            continue
+        whole = _rejoined(before, line) if len(line) < _LONGEST_REST else None
+        yield before if whole is None else whole
+        before = line if whole is None else "\n"
+    if before is not None:
+        yield before
+
+
+_LONGEST_REST = 64
+_REST = re.compile(r"\s{0,8}([0-9a-fA-F]{8,56})\s{0,4}\Z")
+_BEGUN = re.compile(r"(?<![0-9A-Za-z])([0-9a-fA-F]{8,56})[ \t\r\n]*\Z")
+
+
+def _rejoined(line: str, rest: str) -> str | None:
+    """Two lines as one, where a SHA-256 is broken between them; None where none is."""
+    end = _REST.match(rest)
+    begun = _BEGUN.search(line[-80:]) if end is not None else None
+    if end is None or begun is None or len(begun[1]) + len(end[1]) != 64:
+        return None
+    alone = len(line.strip()) == len(begun[1])
+    if alone and len(end[1]) == len(begun[1]):  # two whole hashes of another kind
+        return None
+    return f"{line.rstrip()}{end[1]}\n"
 
 
 def _opened(file: BinaryIO, encoding: str) -> io.TextIOWrapper:

@@ -1,4 +1,5 @@
-"""Reads tables as writers of papers and manuals set them: LaTeX's `tabular` and AsciiDoc's `|===`.
+"""Reads tables as writers of papers and manuals set them: LaTeX's `tabular`, AsciiDoc's `|===`, and
+reStructuredText's `list-table`.
 
 What comes in: lines. What goes out: numbered rows; a cell with a link behind a text is a
 `LinkedText`. Cells may stand in a line or one below the other: LaTeX's end at `&`, its rows at two
@@ -40,7 +41,44 @@ def reader_of(head: str) -> Callable[[Iterable[str]], Iterator[Row]] | None:
         return latex_rows
     if any(line.rstrip() == "|===" for line in head.split("\n")):
         return asciidoc_rows
+    if _LIST_TABLE.search(head):
+        return list_table_rows
     return None
+
+
+_LIST_TABLE = re.compile(r"^[ \t]{0,40}\.\. list-table::", re.MULTILINE)
+_ITEM = re.compile(r"[ \t]{1,80}(\* ?)?-(?:[ \t](.*))?\Z", re.DOTALL)
+
+
+def list_table_rows(lines: Iterable[str]) -> Iterator[Row]:
+    """The rows of reStructuredText's tables that are lists of lists; lines around them are rows of
+    one cell."""
+    within, first = False, 0
+    cells: list[Cell] = []
+    for number, raw in enumerate(lines, 1):
+        line = raw.rstrip("\r\n \t").lstrip("\ufeff")
+        if _LIST_TABLE.match(line):
+            yield from _row(first, cells)
+            within, cells = True, []
+            title = line.partition("::")[2].strip()
+            if title:
+                yield number, [title[:MAX_CELL]]
+        elif within and (not line or line[:1] in " \t"):
+            item = _ITEM.match(line)
+            if item is not None and item[1]:
+                yield from _row(first, cells)
+                first, cells = number, []
+            if item is not None:
+                cells.append((item[2] or "").strip()[:MAX_CELL])
+            elif cells and line:
+                cells[-1] = f"{cells[-1]} {line.strip()}".strip()[:MAX_CELL]
+            if len(cells) > MAX_COLUMNS:
+                raise too_wide(number)
+        elif line:
+            yield from _row(first, cells)
+            within, cells = False, []
+            yield number, [line.strip("=-~ ")[:MAX_CELL]]
+    yield from _row(first, cells)
 
 
 def latex_rows(lines: Iterable[str]) -> Iterator[Row]:

@@ -50,10 +50,19 @@ _FORMULA_TEXT = re.compile(r'="((?:[^"]|"")*)"\Z')
 _HYPERLINK = re.compile(
     r'=?HYPERLINK\(\s*"((?:[^"]|"")*+)"\s*(?:[,;]\s*"((?:[^"]|"")*+)"\s*)?\)\Z', re.IGNORECASE
 )
-_BEGIN_LINKS = ("=", "[", "<", "H", "h")
+_BEGIN_LINKS = ("=", "[", "<", "H", "h", "`", '"')
 _MARKDOWN = re.compile(
     r"\[([^\[\]]*+)\]\(\s*<?(https?://[^\s()<>]++)>?[^()]*+\)\Z|<(https?://[^\s<>]++)>\Z"
 )
+
+_WRITTEN = re.compile(
+    r"\[\[(https?://[^\s\[\]|]++)(?:\]\[|\|)([^\[\]]*+)\]\]\Z"  # Org, DokuWiki
+    r"|\[(https?://[^\s\[\]|]++)\s([^\[\]]*+)\]\Z"  # MediaWiki
+    r"|`()([^`<>]*+)<(https?://[^\s<>]++)>`_{1,2}\Z"  # reStructuredText
+    r"|\"()([^\"]*+)\":(https?://\S++)\Z"  # Textile
+)
+"""A link with its text, as pages of other kinds than Markdown write it: (link, text), or a mark,
+(text, link)."""
 
 _BY_LENGTH = {
     64: DigestKind.SHA256,
@@ -133,7 +142,7 @@ def words_of(cell: Cell, parted_by: str = r"[,;\n|]") -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for part in parts if (word := part.strip())))
 
 
-_DECORATION = " \t\r\n\"'`´‘’“”„«»‹›<>()[]{}*,;.|="
+_DECORATION = " \t\r\n\"'`´‘’“”„«»‹›<>()[]{}*,;.|=@~"
 _SEPARATORS = re.compile(r"[\s_:.·-]+")
 _HEX = re.compile(r"[0-9a-fA-F]+\Z")
 _PREFIX = re.compile(r"\s*([A-Za-z][A-Za-z0-9 _-]{1,20}?)\s*[:=]\s*(?=\S)")
@@ -255,6 +264,10 @@ def hyperlink_of(text: str) -> tuple[str, str] | None:
     if found := _MARKDOWN.match(text):
         link = found[2] or found[3]
         return link, found[1] or link
+    if found := _WRITTEN.match(text):
+        parts = [part for part in found.groups() if part is not None]
+        link, label = (parts[0], parts[1]) if parts[0] else (parts[2], parts[1])
+        return link, label.strip() or link
     found = _HYPERLINK.match(text)
     if found is None:
         return None

@@ -30,6 +30,10 @@ def reader_of(head: str) -> Callable[[Iterable[str]], Iterator[Row]] | None:
         return jira_rows
     if any(line.startswith("{|") for line in lines):
         return media_rows
+    if any(line.startswith("^ ") and line.endswith("^") and line.count("^") > 2 for line in lines):
+        return doku_rows
+    if any(line.startswith("|_.") and line.endswith("|") for line in lines):
+        return textile_rows
     first = next((line for line in lines if line and not line.startswith("--")), "")
     values = first[:1] == "(" and first.rstrip(" ,;").endswith(")")
     return tuples if values and first[1:].lstrip()[:1] in ("'", '"', *"0123456789") else None
@@ -47,6 +51,43 @@ def jira_rows(lines: Iterable[str]) -> Iterator[Row]:
             yield number, [_jira(cell) for cell in _parted(line)]
         elif line:
             yield number, [line[:MAX_CELL]]
+
+
+def doku_rows(lines: Iterable[str]) -> Iterator[Row]:
+    """The rows of DokuWiki's tables, whose headings stand between `^`; other lines are rows of one
+    cell."""
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip("\ufeff \t\r\n")
+        if line.count("|") + line.count("^") > 2 * MAX_COLUMNS:
+            raise too_wide(number)
+        if line.startswith("^") and line.endswith("^"):
+            yield number, [cell.strip()[:MAX_CELL] for cell in line.strip("^").split("^")]
+        elif line.startswith(("|", "^")):
+            parted = _DOKU_CELL.findall(line[1:].removesuffix("|"))
+            yield number, [_MONO.sub("", cell).strip()[:MAX_CELL] for cell in parted]
+        elif line:
+            yield number, [line.strip("= ")[:MAX_CELL]]
+
+
+_DOKU_CELL = re.compile(r"((?:\[\[[^\[\]\n]*+\]\]|[^|\[]|\[)*+)(?:\||\Z)")
+_MONO = re.compile(r"''|%%|\*\*|//(?![\w.-]+\.\w)")
+
+
+def textile_rows(lines: Iterable[str]) -> Iterator[Row]:
+    """The rows of Textile's tables (Redmine's); other lines are rows of one cell."""
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip("\ufeff \t\r\n")
+        if line.count("|") > 2 * MAX_COLUMNS:
+            raise too_wide(number)
+        if line.startswith("|"):
+            cells = line.strip("|").split("|")
+            yield number, [_STYLE.sub("", cell).strip()[:MAX_CELL] for cell in cells]
+        elif line:
+            yield number, [_TITLE.sub("", line)[:MAX_CELL]]
+
+
+_STYLE = re.compile(r"\A[_<>=~^]{1,4}\.\s")
+_TITLE = re.compile(r"\Ah[1-6]\.\s+")
 
 
 def _parted(line: str) -> list[str]:

@@ -25,6 +25,10 @@ _YAML = re.compile(
     re.MULTILINE,
 )
 """What only YAML has, of all that lists are kept in: keys under keys, or in an entry of a list."""
+_LIKE_JSON = re.compile(
+    r"\s{0,99}(?:[\[{]\s{0,20}){1,4}'[^'\n]{1,80}'\s{0,4}:|\s{0,99}(?:\[\s{0,20})?\{\s{0,20}[A-Za-z_]\w{0,40}:\s"
+)
+"""As Python prints objects, and as JavaScript writes them: YAML has both forms too."""
 _TOML = re.compile(
     r"^[ \t]*\[{1,2}[^\[\]\n]{1,200}\]{1,2}[ \t]*(?:#.*)?\n(?:[ \t]*(?:[#;].*)?\n)*"
     rf"[ \t]*{_KEY}[ \t]*=",
@@ -36,7 +40,7 @@ _TOML = re.compile(
 def may_be(head: bytes) -> bool:
     """Whether a file that begins so looks like YAML or TOML with more in it than lines."""
     start = _plain(head.replace(b"\0", b"").decode("utf-8", "replace"))
-    return bool(_TOML.search(start) or _YAML.search(start))
+    return bool(_TOML.search(start) or _YAML.search(start) or _LIKE_JSON.match(start))
 
 
 def value_of(text: str) -> dict[str, Any] | list[Any] | None:
@@ -52,7 +56,7 @@ def value_of(text: str) -> dict[str, Any] | list[Any] | None:
             found = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError):
             found = _ini(text)
-    elif _YAML.search(text):
+    elif _YAML.search(text) or _LIKE_JSON.match(text):
         found = _yaml(text)
     return found if isinstance(found, dict | list) and found else None
 
@@ -110,7 +114,7 @@ def _too_many(what: str) -> ListError:
     )
 
 
-_NOTHING = ("", "~", "null", "Null", "NULL")
+_NOTHING = ("", "~", "null", "Null", "NULL", "None", "undefined")
 
 
 class _Maker:
