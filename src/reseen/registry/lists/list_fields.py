@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import StrEnum
+from functools import lru_cache
 
 
 class ListField(StrEnum):
@@ -224,10 +225,21 @@ _DROP = re.compile(r"[\W_]+")
 
 def plain_heading(heading: str) -> str:
     """A heading without what does not tell two apart: case, blanks, punctuation, accents."""
+    return _kept_plain(heading) if len(heading) <= _USUAL else _plain(heading)
+
+
+_USUAL = 80
+"""Characters of a heading that is kept with its plain form: keys of entries come often."""
+
+
+def _plain(heading: str) -> str:
     if not heading.isascii():
         parts = unicodedata.normalize("NFD", heading)
         heading = "".join(c for c in parts if not unicodedata.combining(c))
     return _DROP.sub("", heading).casefold()
+
+
+_kept_plain = lru_cache(maxsize=2_048)(_plain)
 
 
 BY_SPELLING = {plain_heading(s): field for field, all_ in SPELLINGS.items() for s in all_} | {

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from reseen.registry.lists.status_words import REMOVED_PARTS, SETTLED, STANDING, STANDING_PARTS
 
@@ -189,6 +190,7 @@ def title_stands(title: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=128)
 def status_stands(text: str | None) -> bool:
     """As `says_not_removed`, of a status, a label or several: any of them may say so."""
     if text is None or says_not_removed(text):
@@ -205,6 +207,7 @@ def says_removed(text: str) -> bool:
     return any(part in text for part in REMOVED_PARTS) and not says_not_removed(text)
 
 
+@lru_cache(maxsize=128)
 def is_undecided(text: str | None) -> bool:
     """Whether a status is none of those that tell of a removed model: what it means then, where
     most others say that theirs was removed, nobody knows."""

@@ -39,13 +39,15 @@ def made_plain(value: Any, depth: int = 0) -> Any:
         return value
     if not isinstance(value, dict):
         return value
-    if value.get("type") == "doc" and isinstance(value.get("content"), list):
-        return _joined(_leaves(value["content"], 0)).strip("\n")
     kind = value.get("type")
-    if isinstance(kind, str) and kind in value and value.keys() <= {*_OF_A_PROPERTY, kind}:
-        return _property(value[kind], depth + 1)
-    if "text" in value:
-        value.pop("text_entities", None)  # Telegram says all twice
+    if kind == "doc" and isinstance(value.get("content"), list):
+        return _joined(_leaves(value["content"], 0)).strip("\n")
+    if kind is not None:
+        known = isinstance(kind, str) and kind in value
+        if known and value.keys() <= {*_OF_A_PROPERTY, kind}:
+            return _property(value[kind], depth + 1)
+        if "text" in value:
+            value.pop("text_entities", None)  # Telegram says all twice
     for key, each in value.items():
         if isinstance(each, dict | list):
             value[key] = _member(key, each, depth)

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 
 from reseen.records import Digest, DigestKind
@@ -206,8 +207,11 @@ def is_cut(text: str) -> bool:
 
 def hash_digits(text: str) -> int:
     """How many hexadecimal digits a text has that looks like a hash and nothing else; else 0."""
-    if len(text) > 200:
-        return 0
+    return 0 if len(text) > 200 else _hash_digits(text)
+
+
+@lru_cache(maxsize=256)  # of one row the same values are asked for again and again
+def _hash_digits(text: str) -> int:
     prefix, rest = _unprefixed(bare(text))
     digits = _digits(bare(rest))
     if prefix in _OTHERS:
@@ -216,8 +220,8 @@ def hash_digits(text: str) -> int:
         return 2 * kind.length
     if len(digits) not in _LENGTHS or not _HEX.match(digits):
         return 0
-    letters = sum(c.isalpha() for c in digits)
-    return len(digits) if 0 < letters < len(digits) and not is_cut(text) else 0
+    mixed = not digits.isalpha() and not digits.isdigit()
+    return len(digits) if mixed and not is_cut(text) else 0
 
 
 def hash_among(text: str) -> str | None:
@@ -241,6 +245,7 @@ def links_among(text: str) -> list[str]:
     return [link for link in dict.fromkeys(found) if not is_ticket(link)]
 
 
+@lru_cache(maxsize=64)
 def is_ticket(link: str) -> bool:
     """Whether a link leads to a ticket, a task or a message, where a removal is talked about: that
     is no model's page."""
