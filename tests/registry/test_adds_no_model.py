@@ -23,6 +23,7 @@ PAGES = {
     "an error's text": b"Entry not found",
     "an error's text with an end of line": b"Access denied\n",
     "an error as JSON": b'{"error":"Unauthorized","message":"Sign in first, Sample person"}',
+    "an error's text with a name in it": b"Access to model someone/marked person is restricted.",
     "a pointer": POINTER,
 }
 

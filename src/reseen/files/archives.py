@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TypeAlias
 
 from reseen.errors import FileError, Malformed, TooLarge, Unread
 from reseen.files import limits, system_limits, zip_directory
@@ -45,6 +45,8 @@ file or as arrays is no archive."""
 ARCHIVES = BY_PROCESS | BY_DIRECTORY
 SMALLEST = 1 << 10
 """Bytes below which a member is no model."""
+Small: TypeAlias = Callable[[str, int], bool]
+"""Told the name and the size of a member that is smaller: is it to be given all the same?"""
 
 ENCRYPTED = BlindSpot("encrypted", "it is encrypted: what is in it is not read")
 TOGETHER = "the files of its archive take more work together than is done: by its digests only"
@@ -88,6 +90,8 @@ class UnpackBudget:
     unpacked: int
     work: int = limits.UNPACKED_WORK
     """Multiply-adds for all sketches together, and what reading the headers takes."""
+    small: int = limits.ENTRIES
+    """Members that are looked at although they are too small for a model."""
     checkpoints: int = 0
     """Checkpoints in it, or that it is, of which some layers are sketched."""
 
@@ -114,22 +118,26 @@ class UnpackBudget:
         return self.work >= 0
 
 
+def no_small(path: str, size: int) -> bool:
+    """None of them."""
+    return False
+
+
 def members(
-    source: OpenFile, container: Container, budget: UnpackBudget, *, also: str = ""
+    source: OpenFile, container: Container, budget: UnpackBudget, *, small: Small = no_small
 ) -> Iterator[Packed | BlindSpot]:
-    """What is in an archive. `also`: a name of which files are given however small, where they are
-    unpacked by a process. Raises Malformed, TooLarge or Unread where not even its list can be
+    """What is in an archive. Raises Malformed, TooLarge or Unread where not even its list can be
     read."""
     head = source.read(Range(0, 64))
     if container in BY_DIRECTORY:
         if head.startswith(zip_directory.SPANNED):
             return iter((SEVERAL_PARTS,))
-        return _of_zip(source, budget)
+        return _of_zip(source, budget, small)
     if container is Container.RAR and is_volume(head):
         return iter((SEVERAL_PARTS,))
     if container is Container.SEVEN_ZIP and ends_elsewhere(head, source.size):
         return iter((SEVERAL_PARTS,))
-    return _of_process(source, container, budget, also)
+    return _of_process(source, container, budget, small)
 
 
 def ends_elsewhere(head: bytes, size: int) -> bool:
@@ -146,12 +154,16 @@ def wanted_entries(
     entries: list[ZipEntry],
     budget: UnpackBudget,
     wanted: Callable[[str, int], bool] = lambda path, size: True,
+    small: Small = no_small,
 ) -> Iterator[tuple[str, ZipEntry] | BlindSpot]:
     """The entries of a zip that are unpacked, by their names, in the order of their bytes.
     `wanted`: told a name and a size."""
     for entry in sorted(entries, key=lambda e: e.at):
         # What it says that comes out is nothing to whoever unpacks it: what is in it is.
         if max(entry.full, entry.size) < SMALLEST:
+            is_read = not entry.encrypted and entry.method in (STORED, DEFLATED)
+            if is_read and small(_name(entry), entry.full):
+                yield _name(entry), entry
             continue
         if not wanted(_name(entry), entry.full):
             continue
@@ -165,9 +177,10 @@ def wanted_entries(
             yield _name(entry), entry
 
 
-def _of_zip(source: ByteSource, budget: UnpackBudget) -> Iterator[Packed | BlindSpot]:
+def _of_zip(source: ByteSource, budget: UnpackBudget, small: Small) -> Iterator[Packed | BlindSpot]:
     windows = zip_windows(source)
-    for each in wanted_entries(run(source, zip_directory.read_directory(windows)), budget):
+    entries = run(source, zip_directory.read_directory(windows))
+    for each in wanted_entries(entries, budget, small=small):
         if isinstance(each, BlindSpot):
             yield each
         else:
@@ -234,7 +247,7 @@ def _name(entry: ZipEntry) -> str:
 
 
 def _of_process(
-    source: OpenFile, container: Container, budget: UnpackBudget, also: str
+    source: OpenFile, container: Container, budget: UnpackBudget, small: Small
 ) -> Iterator[Packed | BlindSpot]:
     seconds = system_limits.seconds_for(4 * source.size)
     begin = source.begin if isinstance(source, Behind) else 0
@@ -249,7 +262,7 @@ def _of_process(
     )
     assert process.stdout is not None
     try:
-        yield from _heard(_Words(process.stdout), budget, also)
+        yield from _heard(_Words(process.stdout), budget, small)
     finally:
         process.kill()
         process.stdout.close()
@@ -302,7 +315,9 @@ class _Words:
         return data
 
 
-def _heard(words: _Words, budget: UnpackBudget, also: str = "") -> Iterator[Packed | BlindSpot]:
+def _heard(
+    words: _Words, budget: UnpackBudget, small: Small = no_small
+) -> Iterator[Packed | BlindSpot]:
     """The members that it tells of. Raises FileError for what it cannot have meant."""
     for _ in range(limits.ENTRIES):
         if words.told:
@@ -313,13 +328,13 @@ def _heard(words: _Words, budget: UnpackBudget, also: str = "") -> Iterator[Pack
         if kind in (DONE, WHY):
             return
         path, size = _member(kind, data)
-        small = size is not None and size < SMALLEST
-        why = None if small else budget.take(size or 0)
+        is_small = size is not None and size < SMALLEST
+        why = None if is_small else budget.take(size or 0)
         if why is not None:
             yield why
             return  # what comes behind it can only be had by unpacking it
         blocks = _all_of(words, size) if size is not None else _any_of(words, budget)
-        if not small or (also and path.rpartition("/")[2] == also):
+        if not is_small or small(path, size or 0):
             yield Packed(path, size, blocks)
         with suppress(FileError):  # whoever took it has heard of that
             for _ in blocks:

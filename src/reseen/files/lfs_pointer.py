@@ -17,6 +17,9 @@ SHORTEST = 100
 """Bytes: version, SHA-256 and size take more."""
 PULL = "a Git LFS pointer, and not the file itself: run git lfs pull to read the file"
 
+IN_ARCHIVE = "lfs-pointer"
+"""The code of one that stands in an archive, where the file should."""
+
 _POINTER = re.compile(
     # The two addresses that it had before are read by git-lfs all the same.
     rb"version https?://(?:git-lfs\.github\.com/spec/v1|hawser\.github\.com/spec/v1"

@@ -39,6 +39,8 @@ _ERRORS = (
 )  # fmt: skip
 """What servers answer instead of a file; a download that is not looked at saves it as one."""
 _ENDS = ("", "\n", "\r\n", ".", "!")
+_BEGUN = (b'{"error"', b'{"message"', b'{"detail"', b"Access to ", b"We had to rate limit ")
+"""How those begin in which a name stands, or a reason."""
 
 _SHA256_OF_NOTHING = bytes.fromhex(
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -132,7 +134,7 @@ def why_no_model(head: bytes, fingerprint: Fingerprint) -> str | None:
         return "it is a Git LFS pointer, and the model itself is not here: git lfs pull"
     if any(why_bogus(digest) for digest in fingerprint.digests if not digest.kind.is_short):
         return "it is an error message or nothing, saved as a file: download it again"
-    if head[:64].lstrip().startswith((b'{"error"', b'{"message"', b'{"detail"')):
+    if head[:64].lstrip().startswith(_BEGUN):
         return "it is an error message, saved as a file: download it again"
     if fingerprint.problem == CUT_OFF or is_cut_within_header(head, fingerprint.size):
         return CUT_OFF

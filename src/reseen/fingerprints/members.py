@@ -24,7 +24,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reseen.errors import FileError, Malformed, TooLarge, bulkhead
-from reseen.files import archives, limits, npz, system_limits, torch_zip, zip_directory
+from reseen.files import (
+    archives,
+    lfs_pointer,
+    limits,
+    npz,
+    system_limits,
+    torch_zip,
+    zip_directory,
+)
 from reseen.files.archives import ARCHIVES, TOGETHER, Packed, UnpackBudget
 from reseen.files.behind import archive_within
 from reseen.files.containers import READ
@@ -61,6 +69,7 @@ if TYPE_CHECKING:
 
 NO_SKETCH = "an archive: what is in it is judged file by file"
 TOO_DEEP = BlindSpot("too-deep", "an archive in an archive in an archive: not opened")
+ON_POINTER = BlindSpot(lfs_pointer.IN_ARCHIVE, lfs_pointer.PULL)
 NOT_THE_FIRST = BlindSpot(
     archives.SEVERAL_PARTS.code, "one of several parts of a 7z: it is read with the first of them"
 )
@@ -387,13 +396,23 @@ def _members(
         spots[spot.reason] = replace(spot, count=before.count + 1) if before else spot
 
     def unpacked() -> Iterator[Packed | BlindSpot]:
-        return archives.members(source, container, budget, also=CONFIG)
+        return archives.members(source, container, budget, small=small)
+
+    def small(path: str, size: int) -> bool:
+        if container in archives.BY_PROCESS and path.rpartition("/")[2] == CONFIG:
+            return True
+        budget.small -= 1
+        return budget.small >= 0 and lfs_pointer.SHORTEST <= size < lfs_pointer.LIMIT
 
     def read(packed: Packed) -> Fingerprint | None:
         with bulkhead(), system_limits.limits(packed.size or 0):
-            if (file := configs.taken(packed)) is None:
+            file = configs.taken(packed)
+            if file is not None and file.size is not None and file.size < archives.SMALLEST:
+                file = _pointer(file)
+            if file is None:
                 return None
-            return _read(file, forbidden, budget, depth, configs.of(packed.path))
+            one = _read(file, forbidden, budget, depth, configs.of(packed.path))
+            return one if one.pointer is None else replace(one, blind=(ON_POINTER,))
 
     try:
         with bulkhead():
@@ -422,6 +441,13 @@ def _members(
         note(archives.SEVERAL_PARTS if several else BlindSpot(e.code, str(e)))
     members = tuple(Member(path, read) for path, read in found.items())
     return members, tuple(spots.values())
+
+
+def _pointer(packed: Packed) -> Packed | None:
+    """A member that is too small for a model, where it is a Git LFS pointer: who downloads a
+    repository as an archive gets these instead of its models."""
+    text = b"".join(packed.blocks)
+    return None if lfs_pointer.parse(text) is None else replace(packed, blocks=iter((text,)))
 
 
 def _is_kept(read: Fingerprint) -> bool:

@@ -55,10 +55,10 @@ class Checked:
     def judged_whole(self) -> bool:
         """False: a model file (or one in an archive) that is damaged, judged by the digests of its
         bytes alone; or a Git LFS pointer, judged by what it states."""
-        if self.fingerprint.pointer is not None or self.no_model is not None:
+        reads = (self.fingerprint, *(member.fingerprint for _, member in self.members))
+        if self.no_model is not None or any(read.pointer is not None for read in reads):
             return False  # the file is not here
-        members = (member.fingerprint for _, member in self.members)
-        return not any(read.is_damaged for read in (self.fingerprint, *members))
+        return not any(read.is_damaged for read in reads)
 
 
 def _with_seen(found: Checked, seen: CheckpointSeen) -> Checked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reseen.errors import FileError, Malformed, SystemLimit, Unforeseen
+from reseen.files import lfs_pointer
 from reseen.files.tensors import Listing
 from reseen.observed.artifacts import Inspection
 from reseen.observed.blind_spots import BY_DIGESTS, DAMAGED, IN_PART, UNJUDGED
@@ -139,7 +140,7 @@ def blind_to(
     model, and no archive, only what else it is."""
     named = path.lower().endswith((*_WEIGHTS, *_ARCHIVES))
     if container in _PICTURES or (container is Container.UNKNOWN and not named):
-        return tuple(spot for spot in blind if spot.code == _BESIDE)
+        return tuple(spot for spot in blind if spot.code in (_BESIDE, lfs_pointer.IN_ARCHIVE))
     return blind
 
 
