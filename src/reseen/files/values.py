@@ -113,9 +113,7 @@ def to_float32(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
 
 def _as_factors(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
     """What nearly all tensors of adapters are, by the shortest way."""
-    dtype = _NUMPY[info.dtype]
-    _check(info, data, prod(info.shape) * dtype.itemsize)
-    stored = np.frombuffer(data, dtype)
+    stored = _factor_stored(info, data)
     if info.dtype == "F32":
         values = _as_float32(stored)
     elif info.dtype == "BF16":
@@ -129,14 +127,47 @@ def _as_factors(info: TensorInfo, data: Bytes) -> NDArray[np.float32]:
     return values.reshape(info.shape)
 
 
-def halves_to_float32(stored: NDArray[np.float16]) -> NDArray[np.float32]:
+def is_plain_float(info: TensorInfo) -> bool:
+    """Whether it is stored as nearly all tensors of adapters are: what `read_into` takes."""
+    return (
+        info.dtype in _FACTORS
+        and info.strides is None
+        and info.byteorder == "little"
+        and info.length > 0
+    )
+
+
+def read_into(out: NDArray[np.float32], info: TensorInfo, data: Bytes) -> None:
+    """Put the values of a tensor that `is_plain_float` into an array of as many, row-major. Raises
+    Malformed if the number of bytes is not right."""
+    stored = _factor_stored(info, data)
+    flat = out.reshape(-1)
+    if info.dtype == "F32":
+        flat[:] = stored
+    elif info.dtype == "BF16":
+        np.left_shift(stored, 16, out=flat.view(np.uint32), dtype=np.uint32)
+    elif stored.size >= _WORTH_A_TABLE:
+        halves_to_float32(stored, flat)
+    else:
+        flat[:] = stored
+
+
+def _factor_stored(info: TensorInfo, data: Bytes) -> NDArray[Any]:
+    dtype = _NUMPY[info.dtype]
+    _check(info, data, prod(info.shape) * dtype.itemsize)
+    return np.frombuffer(data, dtype)
+
+
+def halves_to_float32(
+    stored: NDArray[np.float16], out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """By the processor's own instructions or by a table: both take the same time for every value,
     which numpy's own conversion does not (small factors are full of subnormal numbers, which it
     takes ten times as long for)."""
     convert = _by_processor()
     if convert is None:
-        return np.take(_halves(), stored.view(np.uint16), mode="clip")
-    values = np.empty(stored.shape, np.float32)
+        return np.take(_halves(), stored.view(np.uint16), out=out, mode="clip")
+    values = np.empty(stored.shape, np.float32) if out is None else out
     convert(stored if stored.flags.aligned else stored.copy(), "float32", out=values)
     return values
 

@@ -38,6 +38,9 @@ _COLUMNS = 16
 """That are looked at: of a high rank no more work than the sketch itself is."""
 
 
+_Wide = NDArray[np.floating[Any]]
+
+
 def cosine_of_columns(plan: ModulePlan, arrays: Mapping[str, object]) -> float | None:
     """How far the columns of a layer's up factor are from orthogonal; None where it does not say,
     for its numbers are none. One column alone is, where it is as long as the one row of the down
@@ -53,23 +56,28 @@ def cosine_of_columns(plan: ModulePlan, arrays: Mapping[str, object]) -> float |
     return _cosine(_as_doubles((flat if flat.shape[1] == plan.rank else flat.T)[:, :_COLUMNS]))
 
 
-def _as_doubles(factor: Matrix) -> NDArray[np.floating[Any]]:
+def _as_doubles(factor: Matrix) -> _Wide:
     """Numbers that are none say nothing, and warn of nothing."""
     with np.errstate(all="ignore"):
         return factor.astype(np.float64)
 
 
-def _cosine(columns: NDArray[np.floating[Any]]) -> float | None:
+def _cosine(columns: _Wide) -> float | None:
     """The root of the mean squared cosine between them."""
     with np.errstate(all="ignore"):
-        norms = np.linalg.norm(columns, axis=0)
-        columns = columns[:, norms > 0] / norms[norms > 0]
-        count = columns.shape[1]
-        if count < 2:
-            return None
-        cosines = columns.T @ columns
-        squares = float((cosines**2).sum()) - count
-    found = float(np.sqrt(max(squares, 0.0) / (count * (count - 1))))
+        return _cosine_of(columns.T @ columns)
+
+
+def _cosine_of(gram: _Wide) -> float | None:
+    """The same by their products with each other."""
+    squares = gram.diagonal()
+    there = squares > 0
+    count = int(there.sum())
+    if count < 2:
+        return None
+    gram, squares = gram[there][:, there], squares[there]
+    cosines = gram**2 / squares[:, None] / squares
+    found = float(np.sqrt(max(float(cosines.sum()) - count, 0.0) / (count * (count - 1))))
     return found if np.isfinite(found) else None
 
 
@@ -85,22 +93,33 @@ def looks_begun(plan: ModulePlan, arrays: Mapping[str, object]) -> bool | None:
         return None
     first, second = _as_doubles(first[:, :_COLUMNS]), _as_doubles(second[:_COLUMNS])
     with np.errstate(all="ignore"):
-        lengths = (
-            np.sqrt(np.einsum("ij,ij->j", first, first)),
-            np.sqrt(np.einsum("ij,ij->i", second, second)),
-        )
+        return look_begun((first.T @ first)[None], (second @ second.T)[None])[0]
+
+
+def look_begun(ups: _Wide, downs: _Wide) -> list[bool | None]:
+    """The same of many layers of one rank. `ups`: (n, rank, rank), the products of the columns of
+    each up factor with each other; `downs`: those of the rows of the down factor."""
+    if ups.shape[1] < _FEWEST_PAIRS:
+        return [None] * len(ups)
+    ups, downs = (each[:, :_COLUMNS, :_COLUMNS] for each in (ups, downs))
+    with np.errstate(all="ignore"):
+        lengths = [np.sqrt(np.einsum("nii->ni", each)) for each in (ups, downs)]
         strong = lengths[0] * lengths[1]
-        falls = strong[0] >= _FALL * strong[-1] and np.all(
-            strong[1:] <= _OUT_OF_ORDER * strong[:-1]
-        )
-        plain = all(np.all((each > 0) & (each < np.inf)) for each in lengths)
-        if plain and not falls:
-            return False  # as most layers, and this is the cheap part
-        is_paired = np.median(np.abs(np.log(lengths[0] / lengths[1]))) <= _ALIKE
-    columns, rows = _cosine(first), _cosine(second.T)
-    if columns is None or rows is None:
-        return None
-    return bool(is_paired and falls and _EXACT < max(columns, rows) <= ORTHOGONAL)
+        falls = (strong[:, 0] >= _FALL * strong[:, -1]) & (
+            strong[:, 1:] <= _OUT_OF_ORDER * strong[:, :-1]
+        ).all(axis=1)
+        plain = ((strong > 0) & (strong < np.inf)).all(axis=1)
+        said: list[bool | None] = [None] * len(ups)
+        for n in np.flatnonzero(plain & ~falls):
+            said[n] = False  # as most layers, and this is the cheap part
+        for n in np.flatnonzero(falls | ~plain):
+            columns, rows = _cosine_of(ups[n]), _cosine_of(downs[n])
+            if columns is None or rows is None:
+                continue
+            is_paired = np.median(np.abs(np.log(lengths[0][n] / lengths[1][n]))) <= _ALIKE
+            is_nearly = _EXACT < max(columns, rows) <= ORTHOGONAL
+            said[n] = bool(is_paired and falls[n] and is_nearly)
+        return said
 
 
 def begun_as_base(looks: Mapping[str, bool | None]) -> bool:

@@ -58,7 +58,12 @@ _SIGNS = _Signs()
 def signs(context: str, name: str, length: int) -> Floats:
     """(8, length) of +1 and -1: bit j of byte i of BLAKE3's output in its key derivation mode
     (context, then the name as key material) is set where element (j, i) is -1."""
-    return _SIGNS.get(context, name, length).astype(np.float32)
+    return stored_signs(context, name, length).astype(np.float32)
+
+
+def stored_signs(context: str, name: str, length: int) -> NDArray[np.int8]:
+    """The same as they are kept: not to be written to."""
+    return _SIGNS.get(context, name, length)
 
 
 def directions(name: str, columns: int) -> Floats:

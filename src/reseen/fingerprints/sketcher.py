@@ -13,7 +13,8 @@ which says so. The digests of the file know nothing of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +36,7 @@ from reseen.fingerprints.layer_bytes import (
 )
 from reseen.fingerprints.modules import SIDE
 from reseen.fingerprints.modules import module as numbers_of
+from reseen.fingerprints.plain_factors import Made, PlainFactors, is_plain
 from reseen.fingerprints.sketch import (
     FEWEST_MODULES,
     MOST_COMPONENTS,
@@ -296,6 +298,7 @@ class _Work:
         """Layers, by source, that are said to have begun so: what their numbers say."""
         self._looks_begun: dict[str, bool | None] = {}
         """Other layers, by source: whether they look so."""
+        self._plain = PlainFactors()
 
     def affordable(
         self, layers: Sequence[Layer], shared: UnpackBudget | None = None
@@ -353,32 +356,54 @@ class _Work:
         tensors: Sequence[TensorInfo],
         held: Mapping[str, Bytes],
     ) -> None:
-        """The bytes of the layer's tensors are all there: sketch its modules."""
+        """The bytes of the layer's tensors are all there: sketch its modules, or put them with
+        others of their size."""
+        if all(map(is_plain, layer)):
+            for plan in layer:
+                with self._left_out_where_it_fails((plan,)):
+                    first = (plan.reading, plan.name) in self._first
+                    self._take(self._plain.add(plan, held, components=first))
+            return
+        with self._left_out_where_it_fails(layer):
+            arrays = {t.name: _numbers(layer, t, held[t.name]) for t in tensors}
+            for plan in layer:
+                self._make(plan, arrays)
+
+    @contextmanager
+    def _left_out_where_it_fails(self, layer: Layer) -> Iterator[None]:
         try:
             with bulkhead():
-                self._make(layer, {t.name: _numbers(layer, t, held[t.name]) for t in tensors})
+                yield
         except SystemLimit:
             raise  # the next layer would reach it, too
         except FileError as e:
             self._codes[str(e)] = e.code
             self.leave_out(layer, str(e))
 
-    def _make(self, layer: Layer, arrays: Mapping[str, Matrix | Stored]) -> None:
-        for plan in layer:
-            if plan.says_from_base and plan.source not in self._said_from_base:
-                self._said_from_base[plan.source] = cosine_of_columns(plan, arrays)
-            elif plan.algorithm == "lora" and plan.source not in self._looks_begun:
-                self._looks_begun[plan.source] = looks_begun(plan, arrays)
-            made = _module(plan, arrays, (plan.reading, plan.name) in self._first)
-            if plan.reading:
-                self._add_other(plan, made)
-                if isinstance(made, str):
-                    self.leave_out((plan,), made)
-            elif isinstance(made, Module):
-                self._modules[plan.name] = made
-                self._ranks.append(plan.rank)
+    def _take(self, done: Iterable[Made]) -> None:
+        for each in done:
+            if each.module is None:
+                with self._left_out_where_it_fails((each.plan,)):
+                    self._make(each.plan, each.arrays)
             else:
-                self.leave_out((plan,), made)
+                self._looks_begun[each.plan.source] = each.begun
+                self._put(each.plan, each.module)
+
+    def _make(self, plan: ModulePlan, arrays: Mapping[str, Matrix | Stored]) -> None:
+        if plan.says_from_base and plan.source not in self._said_from_base:
+            self._said_from_base[plan.source] = cosine_of_columns(plan, arrays)
+        elif plan.algorithm == "lora" and plan.source not in self._looks_begun:
+            self._looks_begun[plan.source] = looks_begun(plan, arrays)
+        self._put(plan, _module(plan, arrays, (plan.reading, plan.name) in self._first))
+
+    def _put(self, plan: ModulePlan, made: Module | str) -> None:
+        if plan.reading:
+            self._add_other(plan, made)
+        elif isinstance(made, Module):
+            self._modules[plan.name] = made
+            self._ranks.append(plan.rank)
+        if isinstance(made, str):
+            self.leave_out((plan,), made)
 
     def _add_other(self, plan: ModulePlan, made: Module | str) -> None:
         """A module of another reading; a layer that is made of parts is there once all are."""
@@ -399,6 +424,7 @@ class _Work:
                     others[plan.name] = Module(plan.name, s, norm)
 
     def finish(self) -> Sketched:
+        self._take(self._plain.rest())
         if not self._plan.modules:
             reasons = "; ".join(f"{n.reason} ({n.tensors} tensors)" for n in self._plan.not_read)
             return Sketched(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reseen.updates.cost import BLOCK
-from reseen.updates.forms import Grams, LowRank, Matrix, trace
+from reseen.updates.forms import Grams, LowRank, Matrix, traces
 
 FADING = 1e-8
 """ε: a direction counts half whose square is this part of the square of all together."""
@@ -44,11 +44,19 @@ def of_factors(form: LowRank, both: Matrix, projected: Matrix, grams: Grams) -> 
     they do not tell it; then their product has to. `both`: P and P'; `projected`: of B by these;
     `grams`: in float32, which mostly do."""
     with np.errstate(all="ignore"):
-        found = _by_sums(grams, projected.astype(np.float64), np.float32)
+        found = _one(grams, projected.astype(np.float64), np.float32)
         if found is None:
             exact = form.grams(np.float64)
-            found = _by_sums(exact, _projected(form.left, both), np.float64)
+            found = _one(exact, _projected(form.left, both), np.float64)
         return found
+
+
+def of_sums(
+    up: _Wide, down: _Wide, totals: _Wide, sizes: _Wide, projected: _Wide
+) -> list[ColumnSpace | None]:
+    """Of several products of one size, by sums in float32; None where these do not tell it. As in
+    `Grams`, of each; `projected`: of each up factor by P and P'."""
+    return _by_sums(up, down, totals, sizes, projected, np.float32)
 
 
 def of_columns(columns: Matrix, left: Matrix, other: Matrix) -> ColumnSpace | None:
@@ -60,26 +68,36 @@ def of_columns(columns: Matrix, left: Matrix, other: Matrix) -> ColumnSpace | No
         return _solved(gram, _projected(columns, np.concatenate((left, other))))
 
 
-def _by_sums(grams: Grams, projected: _Wide, kind: _Kind) -> ColumnSpace | None:
+def _one(grams: Grams, projected: _Wide, kind: _Kind) -> ColumnSpace | None:
+    total, size = np.array([grams.total]), np.array([grams.size])
+    return _by_sums(grams.up[None], grams.down[None], total, size, projected[None], kind)[0]
+
+
+def _by_sums(
+    up: _Wide, down: _Wide, totals: _Wide, sizes: _Wide, projected: _Wide, kind: _Kind
+) -> list[ColumnSpace | None]:
     """Π is B·A Aᵀ (Bᵀ B·A Aᵀ + ετI)⁻¹ Bᵀ. Of sums in float32 none where they would not do."""
-    rank, total, size = len(grams.up), grams.total, grams.size
-    if not total > MOST_CANCELLED * size / rank:
-        return None
-    fading = FADING * total
-    product = grams.up @ grams.down
-    product.flat[:: rank + 1] += fading
+    count, rank = up.shape[:2]
+    fading: _Wide = FADING * totals
+    product = up @ down
+    np.einsum("nii->ni", product)[:] += fading[:, None]
     try:
         inverse = np.linalg.inv(product)
-    except np.linalg.LinAlgError:
-        return None
-    middle = grams.down @ inverse
-    faded = fading * trace(inverse)
+    except np.linalg.LinAlgError:  # of any of them
+        if count == 1:
+            return [None]
+        each = [slice(n, n + 1) for n in range(count)]
+        return [_by_sums(up[n], down[n], totals[n], sizes[n], projected[n], kind)[0] for n in each]
+    middle = down @ inverse
+    faded = fading * traces(inverse)
+    told = totals > MOST_CANCELLED * sizes / rank
     if kind is np.float32:
-        width = trace(grams.up) * trace(middle)
-        if not (1e-20 < size < 1e30 and abs(faded) < _FADED and 0 < width < _WIDTH * rank):
-            return None
-    half = len(projected) // 2
-    return _made(projected[:half] @ middle @ projected[half:].T, rank - faded)
+        widths = traces(up) * traces(middle)
+        told &= (sizes > 1e-20) & (sizes < 1e30) & (np.abs(faded) < _FADED)
+        told &= (widths > 0) & (widths < _WIDTH * rank)
+    half = projected.shape[1] // 2
+    numbers = projected[:, :half] @ middle @ projected[:, half:].swapaxes(1, 2)
+    return [_made(numbers[n], rank - float(faded[n])) if told[n] else None for n in range(count)]
 
 
 def _solved(gram: _Wide, projected: _Wide) -> ColumnSpace | None:

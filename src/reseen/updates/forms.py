@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod, sqrt
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -296,7 +296,7 @@ def _product_norm(left: Matrix, right: Matrix, grams: Grams | None = None) -> fl
         parts = (norm_of(left[at : at + step] @ right) for at in range(0, len(left), step))
         return _root(sum(part**2 for part in parts))
     total, size = _total(left, right, np.float32) if grams is None else (grams.total, grams.size)
-    if not 1e-20 < size < 1e30 or total < 1e-3 * size:
+    if not are_told(total, size):
         total, _ = _total(left, right, np.float64)
     # Rounding can leave a tiny negative sum where the product cancels to nothing.
     return sqrt(total) if total > 0 else (0.0 if total <= 0 else total)
@@ -323,6 +323,20 @@ def _grams(left: Matrix, right: Matrix, kind: type[np.floating[Any]]) -> Grams:
     every = slice(None)
     up, down = _some_of_gram(left, every, kind), _some_of_gram(right.T, every, kind)
     return Grams(up, down, float(np.vdot(up, down)), trace(up) * trace(down))
+
+
+_Figure = TypeVar("_Figure", float, NDArray[np.float64])
+
+
+def are_told(total: _Figure, size: _Figure) -> Any:
+    """Whether sums in float32 tell the norm, of one or of many: see `Grams`."""
+    return (size > 1e-20) & (size < 1e30) & (total >= 1e-3 * size)
+
+
+def traces(matrices: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """The same of several."""
+    made: NDArray[np.float64] = np.einsum("nii->n", matrices)
+    return made
 
 
 def trace(matrix: NDArray[np.floating[Any]]) -> float:

@@ -128,7 +128,7 @@ def _own(module: ModulePlan, roles: Mapping[str, Matrix], centred: bool) -> Form
 
 
 def _scaled_and_cut(module: ModulePlan, form: Form, roles: Mapping[str, Matrix]) -> Form:
-    scale = np.float32(_scale(module, roles))
+    scale = np.float32(scale_of(module, roles))
     if scale != 1:
         form = form.times(scale)
     if module.head and isinstance(form, LowRank):
@@ -150,7 +150,7 @@ def _form(algorithm: str, roles: Mapping[str, Matrix]) -> Form:
             return Dense(_flat(roles["diff"]))
 
 
-def _scale(module: ModulePlan, roles: Mapping[str, Matrix]) -> float:
+def scale_of(module: ModulePlan, roles: Mapping[str, Matrix]) -> float:
     """alpha/rank; 1 without alpha, and where alpha is 0, as the trainers read both.
 
     The `scale` of the WebUI overrides it. LoKr of two full matrices takes none (LyCORIS).
