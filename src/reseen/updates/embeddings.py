@@ -24,10 +24,11 @@ _MOST_TENSORS = 64
 
 _KEYS = frozenset(("emb_params", "clip_l", "clip_g", "clip_h", "t5", "t5xxl", "llama", "qwen"))
 """What kohya, ComfyUI and OneTrainer call them, by text encoder."""
+_PARAM = "string_to_param."
 _PARAMS = re.compile(r"(?:.*\.)?string_to_param\.[^.].*", re.DOTALL)
 _BUNDLED = "bundle_emb."
 """Before an embedding's name and, after another dot, what it is of."""
-_NUMBERED = re.compile(r"(?:\d{1,4}\.)?(.+)", re.DOTALL)
+_NUMBER = re.compile(r"\d{1,4}")
 """A list of dicts, one for each text encoder."""
 _OUTPUTS = "_out"
 """Behind the key of what OneTrainer adds to an encoder's output: no row of its table."""
@@ -49,13 +50,14 @@ def embeddings(listing: Listing) -> tuple[TensorInfo, ...]:
 
 
 def _is_named(name: str, metadata: Mapping[str, str]) -> bool:
-    if _PARAMS.fullmatch(name) or metadata.get(name) == _MARK:
+    if metadata.get(name) == _MARK or (_PARAM in name and _PARAMS.fullmatch(name)):
         return True
-    bundled, _, what = name.removeprefix(_BUNDLED).rpartition(".")
-    if name.startswith(_BUNDLED) and bundled and what:
-        return not what.endswith(_OUTPUTS)
-    plain = _NUMBERED.fullmatch(name)
-    return plain is not None and plain[1] in _KEYS
+    if name.startswith(_BUNDLED):
+        bundled, _, what = name.removeprefix(_BUNDLED).rpartition(".")
+        if bundled and what:
+            return not what.endswith(_OUTPUTS)
+    number, _, key = name.rpartition(".")
+    return key in _KEYS and (not number or _NUMBER.fullmatch(number) is not None)
 
 
 def _is_bare(info: TensorInfo) -> bool:

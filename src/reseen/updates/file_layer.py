@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from reseen.files.tensors import TensorInfo
 from reseen.updates.names.known import ENCODERS, LANGUAGE
-from reseen.updates.names.prefixes import LayerPlace, place
+from reseen.updates.names.prefixes import REMEMBERED, LayerPlace, place
 from reseen.updates.names.tables import flat
 from reseen.updates.names.wrapped import (
     ALL,
@@ -48,25 +49,30 @@ class FileLayer:
     """As in `ModulePlan`."""
     is_further: bool = False
     """Whether an adapter of another name, which comes first, has this layer, too."""
+    alias: str = field(init=False)
+    """The name that tables are asked for, flattened."""
+    length: int = field(init=False)
+    """Bytes that it takes in the file."""
+
+    def __post_init__(self) -> None:
+        alias = self.wrapped.alias if self.wrapped else flat(self.place.name)
+        object.__setattr__(self, "alias", alias)
+        length = sum([info.length for info in self.tensors.values()])
+        object.__setattr__(self, "length", length)
 
     @property
     def words(self) -> str:
         """What stands beside the layer's name and says nothing known: of two adapters in one file
         these are others."""
-        if not self.alias:
-            return ""
-        before, name, behind = flat(self.place.rest).rpartition(self.alias)
-        return before.removesuffix(flat(self.place.prefix)) + behind if name else ""
+        return _beside(self.place, self.alias)
 
-    @property
-    def alias(self) -> str:
-        """The name that tables are asked for, flattened."""
-        return self.wrapped.alias if self.wrapped else flat(self.place.name)
 
-    @property
-    def length(self) -> int:
-        """Bytes that it takes in the file."""
-        return sum(info.length for info in self.tensors.values())
+@lru_cache(REMEMBERED)
+def _beside(where: LayerPlace, alias: str) -> str:
+    if not alias:
+        return ""
+    before, name, behind = flat(where.rest).rpartition(alias)
+    return before.removesuffix(flat(where.prefix)) + behind if name else ""
 
 
 _OTHER_TOWERS = frozenset(("encoder", "decoder", "tower", "audio", "speech", "visual"))

@@ -97,7 +97,7 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
             if number:
                 name = _free(f"{source} ({adapter})", grouped)
                 made = replace(made, source=name, is_further=True)
-            layers.append(replace(made, adapter=adapter))
+            layers.append(replace(made, adapter=adapter) if adapter else made)
     return tuple(layers)
 
 
@@ -105,7 +105,8 @@ def _made(source: str, roles: dict[str, TensorInfo], styles: Mapping[str, str]) 
     """The layer that these tensors make, or why they make none."""
     unpacked = _unpacked(source, roles)
     shape, used = shape_of(_with_shapes(roles, unpacked))
-    used = {role: roles[role] for role in used}
+    if unpacked:
+        used = {role: roles[role] for role in used}
     # A number does not say which of two goes up; other names may say it falsely.
     is_turned = styles.get(source) == POSITIONAL and _is_turned(shape)
     if (isinstance(shape, str) or is_turned) and (readings := turned(roles)):
@@ -113,7 +114,8 @@ def _made(source: str, roles: dict[str, TensorInfo], styles: Mapping[str, str]) 
     if isinstance(shape, str):
         return shape
     style = "lycoris" if shape.algorithm in ("loha", "lokr") else styles.get(source, "")
-    return replace(named(source, style, used, shape), unpacked=unpacked)
+    layer = named(source, style, used, shape)
+    return replace(layer, unpacked=unpacked) if unpacked else layer
 
 
 def _free(source: str, taken: Container[str]) -> str:
@@ -213,6 +215,10 @@ def _by_adapter(
 ) -> Iterator[tuple[str, dict[str, TensorInfo]]]:
     """The tensors of each adapter of a layer by its name, the first with what stands there without
     one."""
+    if len(adapters) == 1:
+        for name, roles in adapters.items():
+            yield "" if FACTORS.isdisjoint(roles) else name, roles
+        return
     with_factors = [
         name for name, roles in adapters.items() if any(role in FACTORS for role in roles)
     ]

@@ -173,8 +173,11 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     own_naming = naming_of(own.layers)
     first = tuple(layer for layer in layers if not layer.is_further)
     modules = _modules(first, naming, scales, counts)
+    used = {module.source for module in modules}
     own_modules = _own_modules(own.layers, own_naming, counts, {m.name for m in modules})
-    architecture = naming.architecture(first)
+    of_first = naming if len(first) == len(layers) else naming_of(first)
+    its_own = of_first.architecture(first)
+    architecture = its_own if of_first is naming else naming.architecture(first)
     if own.layers and not layers:
         architecture = naming_of(own.together).architecture(own.together)
         architecture = _OR.join(own.alike.get(architecture, (architecture,)))
@@ -195,13 +198,15 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
         layer.place.prefix for layer in every if flat(layer.place.name).startswith(_ORIGINAL)
     )
     further = further_adapters(
-        [layer for layer in layers if naming.pieces(layer) is not None],
+        [layer for layer in layers if naming.pieces(layer) is not None]
+        if any(layer.source not in used for layer in layers)
+        else (),
         modules,
         lambda some: _modules(some, naming, scales, Counter()),
         counts,
     )
     modules = put_back(modules, listing.metadata)
-    others = _readings(first, by_words, modules, scales)
+    others = _readings(first, (of_first, its_own), by_words, modules, scales)
     others += tuple(
         _reading(naming.architecture(each.layers), each.modules, number, is_adapter=True)
         for number, each in enumerate(further, len(others) + 1)
@@ -218,8 +223,11 @@ def plan(listing: Listing, config: PeftConfig | None = None) -> Plan:
     is_by_order = any(other.architecture.endswith(BY_ORDER) for other in others)
     if is_by_order:
         remarks.append("names of layers that tell nothing: which is which is told by their order")
-    known_as = first if by_words.is_told else _added(by_words.other)
-    nameless = nameless_layers(known_as, naming_of(known_as))
+    if by_words.is_told:
+        nameless = nameless_layers(first, of_first)
+    else:
+        other = _added(by_words.other)
+        nameless = nameless_layers(other, naming_of(other))
     reason = OR_BY_ORDER if is_by_order else OWN_NAMES
     counts[reason] += sum(len(layer.tensors) for layer in nameless)
     own_nameless = nameless_layers(own.layers, own_naming)
@@ -263,6 +271,7 @@ def _added(layers: Sequence[FileLayer]) -> tuple[FileLayer, ...]:
 
 def _readings(
     layers: Sequence[FileLayer],
+    now: tuple[Naming, str],
     by_words: WaysNamed,
     modules: Sequence[ModulePlan],
     scales: Mapping[str, float | None],
@@ -271,9 +280,12 @@ def _readings(
     before it, which saw no name behind words that they did not know; and what `readings` and
     `by_order` tell."""
     found: list[tuple[str, tuple[ModulePlan, ...]]] = []
-    other, strictly = _added(by_words.other), _added(by_words.strictly)
-    naming, strict = naming_of(layers), naming_of(strictly)
-    architecture = naming.architecture(layers)
+    other = _added(by_words.other)
+    naming, architecture = now
+    strictly, strict = layers, naming
+    if by_words.strictly is not by_words.layers:
+        strictly = _added(by_words.strictly)
+        strict = naming_of(strictly)
     if other:
         named = naming_of(other)
         found.append((named.architecture(other), _modules(other, named, scales, Counter())))
@@ -283,9 +295,9 @@ def _readings(
         found.append((before.architecture(was), _modules(was, before, scales, Counter())))
         if not any(layer.wrapped for layer in was):
             break
-    unknown = f"unknown:{widths(strictly)}"
     for label, some in ((architecture, modules), *(found[:1] if other else ())):
-        found += ((unknown, spelled) for spelled in readings.as_before(label, some))
+        for spelled in readings.as_before(label, some):
+            found.append((f"unknown:{widths(strictly)}", spelled))
     known = [layer for layer in layers if _is_known(layer, naming)]
     for called in called_otherwise([x for x in layers if not _is_known(x, naming)]):
         every = [*known, *called]
@@ -298,10 +310,10 @@ def _readings(
     if coreless != list(layers):
         named = naming_of(coreless)
         found.append((named.architecture(coreless), _modules(coreless, named, scales, Counter())))
-    nameless = layers if by_words.is_told else other
+    nameless = (layers, naming) if by_words.is_told else (other, naming_of(other))
     found += (
         (guessed.model + BY_ORDER, _modules(some, guessed, scales, Counter()))
-        for guessed, some in by_order(nameless, naming_of(nameless))
+        for guessed, some in by_order(*nameless)
     )
     return tuple(
         _reading(label, some, number)
@@ -356,7 +368,7 @@ def _modules(
             ):
                 taken[piece.name] = (layer, piece)
     return tuple(
-        replace(_module(layer, piece), fixed_scale=scales[layer.source], unpacked=layer.unpacked)
+        _module(layer, piece, scales[layer.source], layer.unpacked)
         for _, (layer, piece) in sorted(taken.items())
     )
 
@@ -372,7 +384,12 @@ def _in_order(layers: Iterable[FileLayer]) -> list[FileLayer]:
     return sorted(layers, key=key)
 
 
-def _module(layer: FileLayer, piece: Piece | OwnPiece) -> ModulePlan:
+def _module(
+    layer: FileLayer,
+    piece: Piece | OwnPiece,
+    scale: float | None = None,
+    unpacked: Mapping[str, tuple[int, int]] | None = None,
+) -> ModulePlan:
     """A piece of a layer, as the layer itself says it."""
     return ModulePlan(
         name=piece.name,
@@ -382,6 +399,8 @@ def _module(layer: FileLayer, piece: Piece | OwnPiece) -> ModulePlan:
         rank=layer.shape.rank,
         tensors=layer.tensors,
         rows=piece.rows,
+        fixed_scale=scale,
+        unpacked=unpacked or {},
         says_from_base=layer.says_from_base,
     )
 

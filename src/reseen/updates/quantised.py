@@ -233,7 +233,9 @@ def _is_sized(aliases: Sequence[str], roles: Mapping[str, TensorInfo]) -> bool:
 def as_stored(modules: Sequence[ModulePlan]) -> tuple[ModulePlan, ...]:
     """The modules as a loader has them that heeds none of these scales; none where it makes no
     difference."""
-    if not any(_is_more(role, info) for m in modules for role, info in m.tensors.items()):
+    if not any(
+        "/" in role and _is_more(role, info) for m in modules for role, info in m.tensors.items()
+    ):
         return ()
     return tuple(
         module

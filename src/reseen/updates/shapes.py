@@ -7,6 +7,7 @@ fail on a mismatch nor need more memory than a layer of the largest known models
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import prod
 
 from reseen.files.tensors import BLOCKS, TensorInfo
@@ -69,16 +70,24 @@ def shape_of(tensors: Mapping[str, TensorInfo]) -> tuple[Shape | str, dict[str, 
     tensors, where none fits.
     """
     reason = ""
-    for family in _FAMILIES:
-        if not any(role in family for role in tensors):
-            continue
-        mine = {r: t for r, t in tensors.items() if _base(r) in family or r in EXTRAS}
+    for family, used in _families(tuple(tensors)):
+        mine = {role: tensors[role] for role in used}
         try:
             return _shape_of({r: t for r, t in mine.items() if "/" not in r}), mine
         except NoFit as e:
             packed = any(t.dtype not in FLOATS for role, t in mine.items() if role in family)
             reason = reason or (PACKED if packed else str(e))
     return reason or "an alpha or scale without factors (or the scale of a norm)", dict(tensors)
+
+
+@lru_cache(256)
+def _families(roles: tuple[str, ...]) -> tuple[tuple[frozenset[str], tuple[str, ...]], ...]:
+    """The algorithms of which one of these roles is, and which of them each would use."""
+    return tuple(
+        (family, tuple(role for role in roles if _base(role) in family or role in EXTRAS))
+        for family in _FAMILIES
+        if not family.isdisjoint(roles)
+    )
 
 
 def without_cores(tensors: Mapping[str, TensorInfo]) -> dict[str, TensorInfo]:

@@ -21,7 +21,9 @@ MULTIPLIED = (
     *("glora_a1", "glora_a2", "glora_b1", "glora_b2", "vera_b", "vera_d", "spectrum"),
 )
 """Roles of adapters that multiply the base weight, or are made of numbers of their own."""
-FACTORS = ("up", "down", "mid", "embedding_up", "embedding_down", "diff", *_LYCORIS, *MULTIPLIED)
+FACTORS = frozenset(
+    ("up", "down", "mid", "embedding_up", "embedding_down", "diff", *_LYCORIS, *MULTIPLIED)
+)
 """Roles that an update is made of."""
 EXTRAS = ("alpha", "scale", "magnitude", "singular", "rescale", "scaled")
 """Roles that say something about the factors beside them."""
