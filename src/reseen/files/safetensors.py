@@ -180,7 +180,8 @@ def _metadata(value: Any, remarks: list[str]) -> Mapping[str, str]:
 
 
 def _tensor(name: str, value: Any, data_start: int, remarks: list[str]) -> TensorInfo:
-    limits.check_text(name, "a tensor's name")
+    if not name.isascii():
+        limits.check_text(name, "a tensor's name")
     if type(value) is list and len(value) == 3:
         # The usual reader takes the fields in their order, too.
         value = tuple(zip(("dtype", "shape", "data_offsets"), value, strict=True))

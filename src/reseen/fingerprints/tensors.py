@@ -134,6 +134,10 @@ def _look(running: _Running, part: memoryview) -> None:
     if len(running.unit) < width:
         running.looked += len(part)
         return
+    second = part[width : 2 * width]
+    if not running.looked and len(second) == width and second != running.unit:
+        running.constant = False  # as nearly always
+        return
     step = 1 << 14
     for at in range(0, len(part), step):
         piece = bytes(part[at : at + step])

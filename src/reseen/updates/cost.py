@@ -72,14 +72,18 @@ def cost_of(layer: Sequence[ModulePlan], components: Sequence[bool] = ()) -> Cos
     """What a layer costs: modules that share their tensors. `components`: of which of them column
     space and up factor are made."""
     tensors = layer[0].tensors
-    numbers = sum(
-        prod(info.shape) * _PER_PACKED.get(info.dtype, _PER_NUMBER) for info in tensors.values()
-    )
-    held = sum(prod(t.shape) for role, t in tensors.items() if t.dtype != "F32" and role != "diff")
+    stored = numbers = held = 0
+    for role, info in tensors.items():
+        values = prod(info.shape)
+        stored += info.length
+        numbers += values * _PER_PACKED.get(info.dtype, _PER_NUMBER)
+        if info.dtype != "F32" and role != "diff":
+            held += values
     # Factors with scales are held as they are stored and as what they stand for.
-    scaled = {role.partition("/")[0] for role in tensors if "/" in role}
-    held += sum(2 * prod(tensors[role].shape) for role in scaled if role in tensors)
-    held += sum(3 * prod(shape) for shape in layer[0].unpacked.values())
+    for role in {role.partition("/")[0] for role in tensors if "/" in role} & tensors.keys():
+        held += 2 * prod(tensors[role].shape)
+    for shape in layer[0].unpacked.values():
+        held += 3 * prod(shape)
     made = work = 0
     for module, more in zip(layer, components or [False] * len(layer), strict=True):
         made_here, work_here = _of(module)
@@ -89,7 +93,7 @@ def cost_of(layer: Sequence[ModulePlan], components: Sequence[bool] = ()) -> Cos
         made = max(made, made_here)
         work += work_here + _PER_MODULE
     return Cost(
-        stored=sum(info.length for info in tensors.values()),
+        stored=stored,
         made=held + made,
         work=work + numbers,
     )
