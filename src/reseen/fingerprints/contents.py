@@ -64,6 +64,7 @@ class Contents:
         """`position`: where in the file the first bytes fed will stand. `shared`: of the archive
         that the file stands in."""
         self._fault: FileError | None = None
+        self._at = self._digested = position
         self._tensors = self._kept(lambda: TensorsDigest(listing, size))
 
         def planned() -> Plan:
@@ -80,15 +81,26 @@ class Contents:
         if made is not None and made.embeddings:
             self._rows = self._kept(lambda: _collector(made.embeddings, shared))
 
-    def feed(self, view: memoryview, at: int) -> None:
-        """The bytes of the file that begin at `at`."""
-        digest, sketcher = self._tensors, self._sketcher
+    def feed(self, view: memoryview) -> None:
+        """The next bytes of the file."""
+        self.feed_digest(view)
+        self.feed_numbers(view)
+
+    def feed_digest(self, view: memoryview) -> None:
+        """The same for the tensors' digest alone, which another thread may do than the rest."""
+        digest, at = self._tensors, self._digested
+        self._digested += len(view)
         if digest is not None:
             self._tensors = self._kept(lambda: _fed(digest, lambda: digest.feed(view, at)))
+
+    def feed_numbers(self, view: memoryview) -> None:
+        """... and for the rest."""
+        sketcher = self._sketcher
         if sketcher is not None:
             self._sketcher = self._kept(lambda: _fed(sketcher, lambda: sketcher.feed(view)))
         if self._rows is not None:
-            self._rows.feed(view, at)
+            self._rows.feed(view, self._at)
+        self._at += len(view)
 
     def finish(self) -> ContentsRead:
         """What came of it. Every byte must have been fed."""

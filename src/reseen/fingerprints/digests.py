@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -262,36 +263,37 @@ class Fingerprinter:
                 self._picture = bytearray()
         if self._picture is not None:
             self._picture += view[: pictures.LARGEST - len(self._picture)]
-        if self._second is None:
-            self._hash_file(view)
-            self._hash_inside(view)
-        else:
-            # hashlib and blake3 let go of the interpreter: two cores for two halves of the work.
-            other = self._second.submit(self._hash_file, view)
-            self._hash_inside(view)
+        at, contents = self._at, self._contents
+        waiting: deque[_Update] = deque()
+        if self._also:
+            waiting += [(update, view) for update in self._also.updates()]
+        waiting.append((self._sha256.update, view))
+        if self._data_start is not None:
+            waiting.append((self._data_sha256.update, view[max(self._data_start - at, 0) :]))
+        if contents is not None:
+            waiting.append((contents.feed_digest, view))
+        waiting += ((self._blake3.update, view), (self._next_crc32, view))
+        if self._git is not None:
+            waiting.append((self._git.update, view))
+        if (end := _AUTOV1_AT + _AUTOV1_LENGTH - at) > 0:
+            waiting.append((self._autov1.update, view[max(_AUTOV1_AT - at, 0) : end]))
+        if self._second is not None:
+            # hashlib and blake3 let go of the interpreter: the sketch is the work of one core, and
+            # whichever is free takes the next digest.
+            other = self._second.submit(_work_off, waiting)
+            if contents is not None:
+                contents.feed_numbers(view)
+            _work_off(waiting)
             other.result()
+        else:
+            for update, part in waiting:
+                update(part)
+            if contents is not None:
+                contents.feed_numbers(view)
         self._at += len(block)
 
-    def _hash_file(self, view: memoryview) -> None:
-        """Everything that needs no tensors."""
-        self._sha256.update(view)
-        self._blake3.update(view)
-        if self._data_start is not None:
-            self._data_sha256.update(view[max(self._data_start - self._at, 0) :])
+    def _next_crc32(self, view: memoryview) -> None:
         self._crc32 = zlib.crc32(view, self._crc32)
-        if self._git is not None:
-            self._git.update(view)
-        begin = max(_AUTOV1_AT - self._at, 0)
-        end = _AUTOV1_AT + _AUTOV1_LENGTH - self._at
-        if end > 0:
-            self._autov1.update(view[begin:end])
-
-    def _hash_inside(self, view: memoryview) -> None:
-        """The tensors; and, since this is less work than the other half, what was asked for."""
-        if self._also:
-            self._also.update(view)
-        if self._contents is not None:
-            self._contents.feed(view, self._at)
 
     def _find_tensors(self, view: memoryview) -> None:
         """With the first block, learn what the file is; a long header may take several."""
@@ -333,6 +335,20 @@ class Fingerprinter:
                 return _inside(listing, data_size)
         except (Malformed, TooLarge, Unforeseen) as e:
             return Inside(Container.SAFETENSORS, data_size=data_size, problem=str(e), code=e.code)
+
+
+_Update = tuple[Callable[[memoryview], object], memoryview]
+"""What is to be told, and the bytes."""
+
+
+def _work_off(waiting: deque[_Update]) -> None:
+    """Do what waits, until nothing does: several threads may share it."""
+    while True:
+        try:
+            update, part = waiting.popleft()
+        except IndexError:
+            return
+        update(part)
 
 
 class WholeFile:

@@ -109,10 +109,13 @@ def modules_of(
     count, rank = len(names), ups.shape[2]
     with np.errstate(all="ignore"):
         contexts = (ROWS, OTHER_ROWS) if components else (ROWS,)
-        left = np.concatenate([_signs_of(each, names, ups.shape[1]) for each in contexts], axis=1)
+        left = np.empty((count, len(contexts), SIDE, ups.shape[1]), np.float32)
+        for n, name in enumerate(names):
+            for at, context in enumerate(contexts):
+                left[n, at] = stored_signs(context, name, ups.shape[1])
         for n, name in enumerate(names):
             downs[n, rank:] = stored_signs(COLUMNS, name, downs.shape[2])
-        projected = left @ ups
+        projected = left.reshape(count, -1, ups.shape[1]) @ ups
         down, on_right = _with_itself(downs, rank)
         s = projected[:, :SIDE] @ on_right * factors[:, None, None]
         up_grams = (ups.swapaxes(1, 2) @ ups).astype(np.float64)
@@ -155,13 +158,6 @@ def _with_itself(downs: Floats, rank: int) -> tuple[Floats, Floats]:
         return factors @ factors.swapaxes(1, 2), factors @ downs[:, rank:].swapaxes(1, 2)
     both = downs[:, :rank] @ downs.swapaxes(1, 2)
     return both[:, :, :rank], both[:, :, rank:]
-
-
-def _signs_of(context: str, names: Sequence[str], length: int) -> Floats:
-    made = np.empty((len(names), SIDE, length), np.float32)
-    for n, name in enumerate(names):
-        made[n] = stored_signs(context, name, length)
-    return made
 
 
 def _of_factors(

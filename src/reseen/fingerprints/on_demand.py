@@ -7,7 +7,8 @@ Python's own; the CRCs are awscrt's (the extra `crc`), by the processor's instru
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 
 from reseen.errors import InputError
 from reseen.fingerprints.kinds import ON_DEMAND, WITH_SIZE
@@ -66,10 +67,18 @@ class OnDemandDigests:
 
     def update(self, data: bytes | memoryview) -> None:
         """The next bytes."""
+        for update in self.updates():
+            update(data)
+
+    def updates(self) -> Iterator[Callable[[bytes | memoryview], object]]:
+        """The same of each kind for itself: what has to be called with the next bytes."""
         for hash in self._hashes.values():
-            hash.update(data)
-        for kind, so_far in self._crcs.items():
-            self._crcs[kind] = self._next_crc[kind](data, so_far)
+            yield hash.update
+        for kind in self._crcs:
+            yield partial(self._crc, kind)
+
+    def _crc(self, kind: DigestKind, data: bytes | memoryview) -> None:
+        self._crcs[kind] = self._next_crc[kind](data, self._crcs[kind])
 
     def values(self) -> Mapping[DigestKind, bytes]:
         """The digests of what came."""

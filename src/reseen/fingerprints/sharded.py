@@ -107,7 +107,7 @@ def weights_of_shards(
 
 
 def _read(read: Fingerprint, opened: OpenedShards, contents: Contents) -> Fingerprint:
-    start, names = 0, []
+    names = []
     for _, file in opened.files:
         whole = WholeFile(file.size)
         for at in range(0, file.size, BLOCK):
@@ -115,9 +115,8 @@ def _read(read: Fingerprint, opened: OpenedShards, contents: Contents) -> Finger
             if not data:
                 raise Malformed("the file shrank while it was read")
             whole.update(data)
-            contents.feed(memoryview(data), start + at)
+            contents.feed(memoryview(data))
         names.append(whole.finish().digests)
-        start += file.size
     told = contents.finish()
     found = [*read.digests]
     if told.tensors is not None:
