@@ -66,7 +66,10 @@ class Draft:
     @property
     def key(self) -> Key | None:
         """By what the row is known beside its full digests."""
-        return self.source or self.otherwise
+        said, site = self.said, self.site
+        if isinstance(said, tuple) and site is not None:  # of nearly all rows of a long list
+            return site, said[2], said[3]
+        return self.ids or self.otherwise
 
     def __repr__(self) -> str:
         return f"Draft(row {self.row}, sealed)"

@@ -199,14 +199,12 @@ def _taken(
     reader = Reader(connection, keyring)
     seen = parts.seen if reader.holds_nothing() else None
     for part in parts.drafts:
-        some = part if seen is None else [draft for draft in part if seen.may_hold(draft)]
+        some = part if seen is None else seen.add(part)
         known = reader.known(some)
         merged = merge(part, known, lambda id, sealed: keyring.open(sealed, id), reader.more)
         sums.take(merged, part)
         written = write(connection, keyring, merged, lines)
         sums.judge(merged)
-        if seen is not None:
-            seen.add(part)
         yield written
         reader.forget()
         del part, some, known, merged  # gone before the next part is read

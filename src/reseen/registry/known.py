@@ -181,23 +181,23 @@ class SeenKeys:
     def __init__(self) -> None:
         self._bits = bytearray(self._BITS >> 3)
 
-    def add(self, drafts: Iterable[Draft]) -> None:
+    def add(self, drafts: Iterable[Draft]) -> list[Draft]:
+        """Those drafts that may name something of what was added before, or of each other."""
         bits, mask = self._bits, self._BITS - 1
+        may_hold: list[Draft] = []
         for draft in drafts:
-            for key in _keys(draft):
-                at = hash(key) & mask
-                bits[at >> 3] |= 1 << (at & 7)
-
-    def may_hold(self, draft: Draft) -> bool:
-        bits, mask = self._bits, self._BITS - 1
-        at = [hash(key) & mask for key in _keys(draft)]
-        return any(bits[each >> 3] >> (each & 7) & 1 for each in at)
-
-
-def _keys(draft: Draft) -> Iterator[Key | bytes]:
-    """All by which a draft belongs to a removal."""
-    for digest in draft.digests:
-        if digest.kind in FULL:
-            yield digest.value
-    if (key := draft.key) is not None:
-        yield key
+            is_there = False
+            key = draft.key
+            keys: list[Key | bytes] = [d.value for d in draft.digests if d.kind in FULL]
+            if key is not None:
+                keys.append(key)
+            for each in keys:
+                at = hash(each) & mask
+                bit = 1 << (at & 7)
+                if bits[at >> 3] & bit:
+                    is_there = True
+                else:
+                    bits[at >> 3] |= bit
+            if is_there:
+                may_hold.append(draft)
+        return may_hold

@@ -23,7 +23,7 @@ from reseen.observed.artifacts import instant
 from reseen.records import Digest, DigestKind, Names, Removal, RemovalClass
 from reseen.registry import claims, stands_in
 from reseen.store import audit, ids, schema
-from reseen.store.database import chunks
+from reseen.store.database import chunks, those_there
 from reseen.store.sealing import Keyring
 
 _PAGE = 1000
@@ -52,8 +52,7 @@ def new_ids(connection: Connection, count: int) -> list[str]:
         if not holds_some and not new and len(set(drawn)) == count:
             return drawn
         if holds_some:
-            for chunk in chunks(drawn):
-                taken.update(connection.scalars(select(removals.id).where(removals.id.in_(chunk))))
+            taken.update(those_there(connection, removals.id, drawn))
         for id in drawn:
             if id not in taken:
                 taken.add(id)

@@ -11,6 +11,7 @@ imports no alembic and asks little.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from struct import Struct, calcsize, iter_unpack
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, func, inspect, select, text
+from sqlalchemy import Column, Connection, Engine, Table, func, inspect, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -499,6 +500,19 @@ def reserve(connection: Connection, table: Table, count: int) -> Sequence[int]:
     return [int(pk) for pk in connection.scalars(select(sequence).select_from(numbers))]
 
 
+def those_there(connection: Connection, column: Column[str], values: Sequence[str]) -> set[str]:
+    """Which of these a column holds, in one statement however many they are."""
+    quote = connection.dialect.identifier_preparer.quote
+    # Both names are the schema's: no foreign text is built in.
+    held = f"SELECT {quote(column.name)} FROM {quote(column.table.name)}"  # noqa: S608
+    some: str | list[str] = json.dumps(values)
+    given = "SELECT value FROM json_each(?)"
+    if connection.dialect.name != "sqlite":
+        given, some = "SELECT unnest(%s::text[])", [*values]
+    statement = f"{held} WHERE {quote(column.name)} IN ({given})"
+    return set(connection.exec_driver_sql(statement, (some,)).scalars())
+
+
 def chunks(values: Iterable[Any], size: int = 500) -> Iterator[list[Any]]:
     """Lists of at most `size`, for `IN (...)`: databases bound the number of parameters."""
     left = iter(values)
@@ -518,6 +532,7 @@ __all__ = [
     "insert_packed",
     "now",
     "reserve",
+    "those_there",
     "update_many",
     "upsert",
 ]
