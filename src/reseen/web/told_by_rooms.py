@@ -2,9 +2,9 @@
 
 What comes in: a text as a room said it, today or when it was stored: an error and its remedy, why a
 file stands on its rung, why something was not read. What goes out: the same in the language. The
-sentences that are known stand in `sentences_of_evidence` and `sentences_of_errors` as the room has
-them, with places for what changes; a text that none of them fits stays English, and says so to
-whoever reads it aloud. A place's name says what may stand in it:
+sentences that are known stand in `sentences_of_evidence`, `sentences_of_errors` and
+`sentences_of_lists` as the rooms have them, with places for what changes; a text that none of them
+fits stays English, and says so to whoever reads it aloud. A place's name says what may stand in it:
 
 - `number`, `decimal`, `percent`: a figure, written as the language does;
 - `said`: words that are one of these sentences themselves;
@@ -26,6 +26,7 @@ from reseen.texts import visible
 from reseen.web.languages import ENGLISH
 from reseen.web.sentences_of_errors import ERRORS
 from reseen.web.sentences_of_evidence import EVIDENCE
+from reseen.web.sentences_of_lists import LISTS
 from reseen.web.speech import Speech
 
 LONGEST = 2_000
@@ -162,6 +163,7 @@ def _patterns() -> tuple[_Pattern, ...]:
 def _every() -> Iterator[str]:
     yield from EVIDENCE
     yield from ERRORS
+    yield from LISTS
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:

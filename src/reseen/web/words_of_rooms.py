@@ -88,6 +88,9 @@ COLUMNS = (
     NP_("column", "reason"),
     NP_("column", "list"),
     NP_("column", "class"),
+    NP_("column", "status"),
+    NP_("column", "kind"),
+    NP_("column", "reinstated"),
     NP_("column", "ignore"),
     NP_("column", "nothing"),
 )
