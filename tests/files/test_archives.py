@@ -120,6 +120,55 @@ def test_a_split_7z_is_read_as_one(cuts: list[int], tmp_path: Path) -> None:
     assert [s.code for s in fingerprint(tmp_path / "a.7z.001").blind] == ["several-parts"]
 
 
+def cut_zip(data: bytes, cuts: list[int]) -> list[bytes]:
+    """A zip as its maker cuts it: places are told by part, the directory's too."""
+    whole = bytearray(b"PK\x07\x08" + data)
+    starts = [0, *cuts]
+
+    def told(place: int) -> tuple[int, int]:
+        part = max(n for n, start in enumerate(starts) if start <= place)
+        return part, place - starts[part]
+
+    end = whole.rfind(b"PK\x05\x06")
+    at = int.from_bytes(whole[end + 16 : end + 20], "little") + 4
+    part, place = told(at)
+    struct.pack_into("<HH", whole, end + 4, len(cuts), part)
+    struct.pack_into("<I", whole, end + 16, place)
+    while at < end:
+        part, place = told(int.from_bytes(whole[at + 42 : at + 46], "little") + 4)
+        struct.pack_into("<H", whole, at + 34, part)
+        struct.pack_into("<I", whole, at + 42, place)
+        at += 46 + sum(struct.unpack_from("<HHH", whole, at + 28))
+    return [bytes(whole[a:b]) for a, b in zip(starts, [*cuts, len(whole)], strict=True)]
+
+
+@pytest.mark.parametrize("cuts", [[500], [300, 1_900, 2_600]])
+def test_a_zip_that_its_maker_cut_is_read_as_one(cuts: list[int], tmp_path: Path) -> None:
+    parts = cut_zip(build.python_zip(FILES), cuts)
+    names = [f"a.z{number:02}" for number in range(1, len(parts))] + ["a.zip"]
+    for name, part in zip(names, parts, strict=True):
+        (tmp_path / name).write_bytes(part)
+    assert [member.path for member in fingerprint(tmp_path / "a.z01").members] == NAMES
+    for name in names[1:]:
+        assert [s.code for s in fingerprint(tmp_path / name).blind] == ["several-parts"]
+    (tmp_path / names[-1]).unlink()
+    found = fingerprint(tmp_path / "a.z01")
+    assert [s.code for s in found.blind] == ["several-parts"]
+    assert not found.members
+
+
+def test_parts_of_a_cut_zip_that_do_not_agree_are_said(tmp_path: Path) -> None:
+    for number in range(0, 4096, 97):
+        parts = cut_zip(build.python_zip(FILES), [500, 1_900])
+        whole = bytearray(parts[-1])
+        whole[number % len(whole)] ^= 0xFF
+        (tmp_path / "a.z01").write_bytes(parts[0])
+        (tmp_path / "a.z02").write_bytes(parts[1])
+        (tmp_path / "a.zip").write_bytes(whole)
+        found = fingerprint(tmp_path / "a.z01")
+        assert found.blind or [member.path for member in found.members] == NAMES
+
+
 ENCRYPTED_7Z = (  # by py7zr: the bytes of a file alone, and its name as well
     "H+sCUCma9-<6tiWoB#j-000006aWAK00000c}aoW*LY9mHj1_BgY8WyRpPQf05SoGXjrNTrVNvxEn4!4-~f04bX@=dfi"
     "nlL56}+&6uFicL0O9^-^>h}_*jB(UJo;L6IcCqilp<r(NTRnx9-47;R93Z{`HF6suVtUM-U`n*6$o2s^<OSbL=c^=%tzv"

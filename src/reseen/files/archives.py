@@ -23,7 +23,7 @@ from reseen.errors import FileError, Malformed, TooLarge, Unread
 from reseen.files import limits, system_limits, zip_directory
 from reseen.files.behind import Behind
 from reseen.files.rar_head import is_volume
-from reseen.files.source import ByteSource, OpenFile, Range, run
+from reseen.files.source import ByteSource, FileParts, OpenFile, Range, run
 from reseen.files.unpacker import CODES, DATA, DONE, END, FRAME, MEMBER, PIECE, WHY
 from reseen.files.zip_directory import DEFLATED, STORED, Windows, ZipEntry
 from reseen.records import BlindSpot, Container
@@ -130,7 +130,8 @@ def members(
     read."""
     head = source.read(Range(0, 64))
     if container in BY_DIRECTORY:
-        if head.startswith(zip_directory.SPANNED):
+        is_whole = isinstance(source, FileParts) and len(source.files) > 1
+        if head.startswith(zip_directory.SPANNED) and not is_whole:
             return iter((SEVERAL_PARTS,))
         return _of_zip(source, budget, small)
     if container is Container.RAR and is_volume(head):
@@ -189,7 +190,12 @@ def _of_zip(source: ByteSource, budget: UnpackBudget, small: Small) -> Iterator[
 
 
 def zip_windows(source: ByteSource) -> Windows:
-    """What a zip's directory is read through; it may stand behind other bytes."""
+    """What a zip's directory is read through; it may stand behind other bytes, and be cut into
+    parts by who made it."""
+    if isinstance(source, FileParts):
+        mark = zip_directory.SPANNED
+        if source.read(Range(0, len(mark))) == mark:
+            return Windows(source.size, before=len(mark), starts=source.starts)
     return Windows(source.size, before=source.before if isinstance(source, Behind) else 0)
 
 

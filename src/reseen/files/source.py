@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar
@@ -169,6 +170,12 @@ class FileParts:
     @property
     def size(self) -> int:
         return sum(file.size for file in self.files)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Where each begins."""
+        ends = accumulate(file.size for file in self.files)
+        return (0, *ends)[:-1]
 
     @property
     def descriptors(self) -> tuple[int, ...]:

@@ -73,6 +73,8 @@ class Windows:
     read: int = 0
     before: int = 0
     """Bytes before the first entry that are no part of the zip."""
+    starts: tuple[int, ...] = (0,)
+    """Where each part begins, of a zip of several that are read as one."""
 
     def find(self, start: int, length: int) -> bytes | None:
         for at, data in self.parts:
@@ -101,7 +103,7 @@ def read_directory(windows: Windows) -> Reader[list[ZipEntry]]:
         raise TooLarge("the zip's directory is too long")
     if start + length != end:
         raise Malformed("the zip's directory is not where it is said to be")
-    entries = _entries((yield from windows.get(start, length)), count)
+    entries = _entries((yield from windows.get(start, length)), count, windows.starts)
     end = start
     for entry in sorted(entries, key=lambda e: e.at, reverse=True):
         if entry.at + LOCAL_LENGTH + len(entry.raw) + entry.size > end:
@@ -125,12 +127,16 @@ def _read_end(windows: Windows) -> Reader[tuple[int, int, int, int]]:
     record = tail[at : at + 22]
     if at + 22 + int.from_bytes(record[20:22], "little") != len(tail):
         raise Malformed("the zip goes on after its end record")
-    if record[4:8] != bytes(4):
+    parts, of_directory = (int.from_bytes(record[n : n + 2], "little") for n in (4, 6))
+    if parts != len(windows.starts) - 1 or of_directory > parts:
         raise Unread(SEVERAL)
     count = int.from_bytes(record[10:12], "little")
     length = int.from_bytes(record[12:16], "little")
     start = int.from_bytes(record[16:20], "little")
+    start += windows.starts[of_directory]
     end = tail_start + at
+    if parts and start + length != end:
+        raise Unread(SEVERAL)  # its numbers are wide, and are of parts as well
     if tail[max(at - 20, 0) : at].startswith(_LOCATOR64):
         end = int.from_bytes(tail[at - 12 : at - 4], "little")
         wide = yield from windows.get(end, 56)
@@ -172,6 +178,12 @@ def ends_as_zip(tail: bytes) -> bool:
     for one at its end."""
     at = tail.rfind(_END)
     return at >= 0 and at + 22 + int.from_bytes(tail[at + 20 : at + 22], "little") == len(tail)
+
+
+def is_last_of_several(tail: bytes) -> bool:
+    """Whether these are the last bytes of the last part of a zip, which has the directory of
+    all."""
+    return ends_as_zip(tail) and tail[(at := tail.rfind(_END)) + 4 : at + 6] != bytes(2)
 
 
 def read_start(windows: Windows, entry: ZipEntry) -> Reader[None]:
@@ -238,7 +250,7 @@ def by_name(entries: list[ZipEntry]) -> dict[str, ZipEntry]:
     return found
 
 
-def _entries(data: bytes, count: int) -> list[ZipEntry]:
+def _entries(data: bytes, count: int, starts: tuple[int, ...] = (0,)) -> list[ZipEntry]:
     entries: list[ZipEntry] = []
     at = 0
     for _ in range(count):
@@ -253,7 +265,12 @@ def _entries(data: bytes, count: int) -> list[ZipEntry]:
         at += 46 + name_length + extra_length + comment_length
         if at > len(data):
             raise Malformed("the zip's directory is damaged")
-        entries.append(_entry(raw, fixed, extra))
+        entries.append(entry := _entry(raw, fixed, extra))
+        if len(starts) > 1:
+            part = int.from_bytes(fixed[34:36], "little")
+            if part >= len(starts):
+                raise Malformed("the zip's directory is damaged")
+            entry.at += starts[part]
     if at != len(data):
         raise Malformed("the zip's directory is longer than its entries")
     return entries

@@ -71,11 +71,12 @@ NO_SKETCH = "an archive: what is in it is judged file by file"
 TOO_DEEP = BlindSpot("too-deep", "an archive in an archive in an archive: not opened")
 ON_POINTER = BlindSpot(lfs_pointer.IN_ARCHIVE, lfs_pointer.PULL)
 NOT_THE_FIRST = BlindSpot(
-    archives.SEVERAL_PARTS.code, "one of several parts of a 7z: it is read with the first of them"
+    archives.SEVERAL_PARTS.code,
+    "one of several parts of an archive: it is read with the first of them",
 )
 _TORCH = (Container.TORCH_ZIP, Container.TORCHSCRIPT)
-_FIRST_PART = re.compile(r"\.7z\.(0{1,3}1)$", re.IGNORECASE)
-_OTHER_PART = re.compile(r"\.7z\.\d{2,4}$", re.IGNORECASE)
+_FIRST_PART = re.compile(r"\.(?:z(01)|(?:7z|zip|tar|tgz|gz|xz|bz2|zst)\.(0{1,3}1))$", re.I)
+_OTHER_PART = re.compile(r"\.(?:z\d{2}|(?:7z|zip|tar|tgz|gz|xz|bz2|zst)\.\d{2,4})$", re.I)
 _MOST_PARTS = 1_000
 _LONGEST_KEPT = 2 << 30
 """Bytes of a file of no known kind that are kept for an archive that may stand at its end; of a
@@ -356,27 +357,49 @@ def with_parts(
     forbidden: Forbidden | None,
     checkpoints: int = 0,
 ) -> Fingerprint:
-    """As `with_members`, for a file by its path: the parts of a 7z that stand beside the first are
-    read as one. `checkpoints`: of how many in it some layers are sketched."""
+    """As `with_members`, for a file by its path: the parts of an archive that stand beside the
+    first are read as one. `checkpoints`: of how many in it some layers are sketched."""
 
     def budget(size: int) -> UnpackBudget:
         return replace(UnpackBudget.of(size), checkpoints=checkpoints)
 
     first = _FIRST_PART.search(path.name)
-    if read.container is Container.UNKNOWN and first is None and _OTHER_PART.search(path.name):
+    if first is None and read.container is Container.UNKNOWN and _is_other_part(path, source):
         return replace(read, problem=NOT_THE_FIRST.reason, blind=(NOT_THE_FIRST,))
-    if read.container is not Container.SEVEN_ZIP or first is None:
+    if first is None or read.container not in ARCHIVES:
         return with_members(source, read, forbidden, budget=budget(source.size))
     with ExitStack() as opened:
-        files = [source]
-        width = len(first[1])
-        for number in range(2, _MOST_PARTS):
-            part = standing_beside(path, f"{path.name[:-width]}{number:0{width}d}")
-            if part is None:
-                break
-            files.append(opened.enter_context(LocalFile(part)))
-        whole = FileParts(tuple(files))
+        others = (opened.enter_context(LocalFile(each)) for each in _other_parts(path, first))
+        whole = FileParts((source, *others))
         return with_members(whole, read, forbidden, budget=budget(whole.size))
+
+
+def _is_other_part(path: Path, source: LocalFile) -> bool:
+    """Whether a file is called like a part of an archive that is not its first, or is the end of a
+    zip whose first part stands beside it."""
+    if _OTHER_PART.search(path.name):
+        return True
+    if path.suffix.lower() != ".zip" or standing_beside(path, f"{path.stem}.z01") is None:
+        return False
+    length = min(source.size, zip_directory.TAIL)
+    return zip_directory.is_last_of_several(source.read(Range(source.size - length, length)))
+
+
+def _other_parts(path: Path, first: re.Match[str]) -> Iterator[Path]:
+    """Those that stand beside the first part. Of a zip that its maker cut, its end is the last, and
+    without that there is nothing to read."""
+    number = first[1] or first[2]
+    begin = path.name[: -len(number)]
+    end = standing_beside(path, f"{begin}ip") if first[1] else None
+    if first[1] and end is None:
+        return
+    for each in range(2, _MOST_PARTS):
+        part = standing_beside(path, f"{begin}{each:0{len(number)}d}")
+        if part is None:
+            break
+        yield part
+    if end is not None:
+        yield end
 
 
 def _members(
