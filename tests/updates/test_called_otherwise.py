@@ -101,3 +101,17 @@ def test_ia3_of_either_library_has_the_others_names() -> None:
     lycoris = plan(listing(theirs))
     assert names(peft) in every_name(lycoris)
     assert names(lycoris) in every_name(peft)
+
+
+def test_what_two_tools_endings_name_beside_each_other_are_two_adapters() -> None:
+    """A loader of either takes its own: a stranger's `lora_down` hides no `lora_A`."""
+    both: dict[str, tuple[int, ...]] = {}
+    for name, (out, inn, _) in SD1.items():
+        both |= {f"unet.{name}.lora_A.weight": (4, inn), f"unet.{name}.lora_up.weight": (out, 8)}
+        both |= {f"unet.{name}.lora_down.weight": (8, inn), f"unet.{name}.lora_B.weight": (out, 4)}
+    found = plan(listing(both))
+    adapters = [found, *(each for each in found.readings if each.is_adapter)]
+    assert [{m.rank for m in each.modules} for each in adapters] in ([{4}, {8}], [{8}, {4}])
+    for each in adapters:
+        assert {m.name for m in each.modules} == {f"unet.{name}" for name in SD1}
+    assert not found.not_read

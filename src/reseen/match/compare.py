@@ -294,7 +294,8 @@ def compare(
         return None
     both, sign, tried = _as_used(both, removal.rank)
     dot = float(np.vdot(both.first, both.second))
-    length = float(np.linalg.norm(both.first)) * float(np.linalg.norm(both.second))
+    # Squares of large numbers are none in single precision.
+    length = math.prod(float(np.linalg.norm(x.astype("f8"))) for x in (both.first, both.second))
     mean = float(both.cosines.mean())
     null = background.null(both.ids)
     sides = np.stack([unit(both.first), unit(both.second)])

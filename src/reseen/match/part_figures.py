@@ -163,7 +163,8 @@ class Side:
         many = int((numbers < candidates).sum())
         known = int((numbers < candidates + innocents).sum()) - many
         atoms: Floats = np.divide(values, lengths)
-        sizes = np.maximum(np.linalg.norm(mine, axis=1, keepdims=True), 1e-30)
+        wide = np.linalg.norm(mine.astype(np.float64), axis=1, keepdims=True)
+        sizes: Floats = np.maximum(wide, 1e-30).astype(np.float32)
         scales, offset = np.float32(1) / sizes, np.zeros(len(ids), np.float32)
         if by is ToldBy.COLUMNS:
             room = 1 - share

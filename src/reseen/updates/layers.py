@@ -38,7 +38,8 @@ SECOND_ADAPTER = (
 
 def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[FileLayer, ...]:
     """The layers that tensors make; adds to `counts` every tensor that makes none, by reason."""
-    grouped: dict[str, dict[str, dict[str, TensorInfo]]] = {}
+    written: dict[str, dict[str, dict[str, dict[str, TensorInfo]]]] = {}
+    """By layer, by adapter, by whose ending it is, by role."""
     styles: dict[str, str] = {}
     rest: list[TensorInfo] = []
     others: dict[str, list[tuple[str, TensorInfo]]] = {}
@@ -58,13 +59,18 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
         elif said.role in OTHER:
             others.setdefault(said.layer, []).append((said.role, info))
         else:
-            roles = grouped.setdefault(said.layer, {}).setdefault(said.adapter, {})
+            named = written.setdefault(said.layer, {}).setdefault(said.adapter, {})
+            roles = named.setdefault(said.style, {})
             if said.role in roles:
                 counts["a second tensor for the same part of a layer"] += 1
             else:
                 roles[said.role] = info
             if said.role in FACTORS and (said.style != "lycoris" or said.layer not in styles):
                 styles[said.layer] = said.style
+    grouped = {
+        layer: {name: roles for each in some.items() for name, roles in _by_ending(*each)}
+        for layer, some in written.items()
+    }
     rest = _ia3_weights(rest, grouped)
     for info in attach(parts, grouped):
         others.setdefault(info.name, []).append(("quantised", info))
@@ -99,6 +105,22 @@ def file_layers(tensors: Sequence[TensorInfo], counts: Counter[str]) -> tuple[Fi
                 made = replace(made, source=name, is_further=True)
             layers.append(replace(made, adapter=adapter) if adapter else made)
     return tuple(layers)
+
+
+def _by_ending(
+    adapter: str, styles: Mapping[str, dict[str, TensorInfo]]
+) -> Iterator[tuple[str, dict[str, TensorInfo]]]:
+    """The tensors of one adapter of a layer; where endings of two tools name the same part twice
+    (`lora_down` beside `lora_A`), those of each as an adapter of its own: a loader of either takes
+    its own."""
+    roles = [role for some in styles.values() for role in some]
+    if len(roles) == len(set(roles)):
+        yield adapter, {role: info for some in styles.values() for role, info in some.items()}
+        return
+    anyones = styles.get("", {})
+    own = [style for style in styles if style]
+    for number, style in enumerate(own):
+        yield f"{adapter} {style}" if number else adapter, {**anyones, **styles[style]}
 
 
 def _made(source: str, roles: dict[str, TensorInfo], styles: Mapping[str, str]) -> FileLayer | str:
