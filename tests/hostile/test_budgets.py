@@ -275,8 +275,8 @@ def test_the_preferred_modules_are_within_the_budget_of_a_file_that_asks_for_too
     monkeypatch.setattr(sketcher, "WORK_PER_BYTE", 0)
     work = sketcher._Work(planned, complete=True)
     accepted = {layer[0].name for layer in work.affordable(sketcher._layers(planned, None))}
-    ranked = sorted(planned.modules, key=lambda m: preference(m.name)[1:])
-    assert accepted == {m.name for m in ranked[:10]}
+    ranked = sorted(planned.layers(), key=lambda la: min(preference(m.name)[1:] for m in la))
+    assert accepted == {layer[0].name for layer in ranked[:10]}
 
 
 def test_what_layers_were_named_before_is_within_the_budgets_too() -> None:
