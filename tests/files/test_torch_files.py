@@ -151,6 +151,19 @@ def test_views_of_one_storage_keep_their_offsets_and_strides() -> None:
     assert found["w"].strides is None
 
 
+def test_one_value_that_stands_for_many_is_left_out_and_the_others_are_read() -> None:
+    """What torch's expand leaves: loaders open such a file. Nothing is made of a terabyte."""
+    storage = np.arange(24, dtype="<f4")
+    whole = T("F32", (4, 6), storage.tobytes())
+    many = T("F32", (1 << 20, 1 << 20), storage.tobytes(), strides=(0, 0))
+    value = build.dictionary(
+        {name: build.tensor("0", t) for name, t in (("w", whole), ("m", many))}
+    )
+    listing = read(build.torch_zip({"w": whole}, value))
+    assert [tensor.name for tensor in listing.tensors] == ["w"]
+    assert listing.not_listed == {torch_state.OTHER_KINDS: 1}
+
+
 def test_a_legacy_view_begins_within_its_storage() -> None:
     storage = np.arange(8, dtype="<f4").tobytes()
     view = build.values(build.text("v"), build.number(3), build.number(4))

@@ -354,9 +354,9 @@ def _zips() -> Iterator[_Row]:
     )
     yield (
         "stride-zero",
-        "a value that claims to be a terabyte",
+        "a row that is repeated and reaches beyond the storage",
         Malformed,
-        (_zip_with(_rebuilt(4, 0, [1 << 20, 1 << 20], [0, 0]))),
+        (_zip_with(_rebuilt(4, 0, [1 << 20, 1 << 20], [0, 1]))),
     )
     yield (
         "shape-wraps",

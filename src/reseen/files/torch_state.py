@@ -3,7 +3,7 @@
 In go what `pickles.load` gave and a function that says where a storage lies; out come `TensorInfo`s
 with the names that a state dict would have. What a trainer's own classes hold is walked like dicts
 and lists; what is no tensor is left out. Bounds are checked here: a tensor never reaches beyond its
-storage, and never claims more values than the storage holds.
+storage, and one that repeats values, so that it claims more than are there, is left out.
 
 Sources: torch/_utils.py, torch/storage.py, torch/serialization.py.
 """
@@ -240,7 +240,7 @@ _AROUND = {
 _ARRAYS = {"numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"}
 ARRAYS = "numpy arrays: not read"
 MADE_BY_CALLS = "what the file would call when it is loaded: nothing of it is run"
-OTHER_KINDS = "tensors of a kind that is not read (quantised, sparse, on no device)"
+OTHER_KINDS = "tensors of a kind that is not read (quantised, sparse, repeated, on no device)"
 _FROM_TYPE = "torch._tensor._rebuild_from_type_v2"
 
 
@@ -254,7 +254,7 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _tensor(name: str, node: Node, locate: Locate, byteorder: str) -> TensorInfo | None:
-    """One tensor's entry; None for a kind that is not read (quantised, sparse, on no device)."""
+    """One tensor's entry; None for a kind that is not read."""
     symbol, args = node.symbol, node.args
     for _ in range(4):
         if symbol in _AROUND and isinstance(args, tuple) and args and isinstance(args[0], Node):
@@ -313,7 +313,7 @@ def _placed(
     geometry: tuple[Any, Any, Any],
     locate: Locate,
     byteorder: str,
-) -> TensorInfo:
+) -> TensorInfo | None:
     offset, shape, strides = geometry
     _check_number(offset)
     shape, strides = _numbers(shape), _numbers(strides)
@@ -331,7 +331,7 @@ def _placed(
         if base + (offset + needs) * size > where.length:
             raise Malformed("a tensor reaches beyond its storage")
         if count > needs:
-            raise Malformed("a tensor claims more values than its storage holds")
+            return None  # torch's expand: one value stands for many, and is not made into them
     return TensorInfo(
         name=name,
         dtype=dtype,
