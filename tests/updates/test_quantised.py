@@ -419,3 +419,16 @@ def test_a_marker_without_bytes_at_the_end_of_the_file_cuts_nothing_off(block: i
     assert found.sketch is not None
     assert len(found.sketch.ids) == len(factors())
     assert not found.left_out
+
+
+@pytest.mark.parametrize("kind", ["U8", "U16"])
+def test_numbers_without_a_sign_and_a_scale_are_no_factors(kind: str) -> None:
+    """Their mean is most of what they would make, and strangers share it."""
+    stored: dict[str, T] = {}
+    for name, pair in factors().items():
+        for end, array in zip(("lora_B", "lora_A"), pair, strict=True):
+            floats = array.astype(ml_dtypes.bfloat16 if kind == "U16" else ml_dtypes.float8_e4m3fn)
+            stored[f"{name}.{end}.weight"] = T(kind, array.shape, floats.tobytes())
+    found = sketched(stored)
+    assert found.sketch is None
+    assert "quantised" in (found.reason or "")

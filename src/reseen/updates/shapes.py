@@ -72,6 +72,9 @@ def shape_of(tensors: Mapping[str, TensorInfo]) -> tuple[Shape | str, dict[str, 
     reason = ""
     for family, used in _families(tuple(tensors)):
         mine = {role: tensors[role] for role in used}
+        if _is_unsigned(mine):
+            reason = reason or PACKED
+            continue
         try:
             return _shape_of({r: t for r, t in mine.items() if "/" not in r}), mine
         except NoFit as e:
@@ -90,6 +93,18 @@ def _families(roles: tuple[str, ...]) -> tuple[tuple[frozenset[str], tuple[str, 
     )
 
 
+def _is_unsigned(tensors: Mapping[str, TensorInfo]) -> bool:
+    """Whether a factor is of numbers that have no sign, and nothing says what they stand for: their
+    mean, which strangers share, would be most of the update."""
+    return any(
+        info.dtype.startswith("U")
+        and role in FACTORS
+        and role != "on_input"
+        and not any(other.startswith(f"{role}/") for other in tensors)
+        for role, info in tensors.items()
+    )
+
+
 def without_cores(tensors: Mapping[str, TensorInfo]) -> dict[str, TensorInfo]:
     """The same for a loader that heeds none."""
     return {role: info for role, info in tensors.items() if _base(role) not in CORES}
@@ -99,7 +114,7 @@ def turned(tensors: Mapping[str, TensorInfo]) -> list[tuple[Shape, dict[str, Ten
     """What else the factors of a layer can be by their shapes, the likelier first: up and down
     under each other's names, or both transposed, as MLX saves its `lora_a` and `lora_b`. Factors
     that are larger than what they would make are neither."""
-    if not {"up", "down"} <= tensors.keys() or "mid" in tensors:
+    if not {"up", "down"} <= tensors.keys() or "mid" in tensors or _is_unsigned(tensors):
         return []
     exchanged = _renamed(tensors, {"up": "down", "down": "up"})
     transposed = _renamed(tensors, {"up": "embedding_down", "down": "embedding_up"})
