@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 from replica.civitai import CivitaiSite
@@ -142,6 +143,7 @@ def test_a_question_is_a_job_that_says_how_far_it_is_and_what_came_of_it(room: R
     assert "<b>2</b> of 2 digests asked" in page
     assert "The hub says that 1 of these files stands there." in page
     assert "1 digest is of the class that is never read, and was not sent." in page
+    assert f'href="/queue?{urlencode({"hub": room.stored()})}"' in page
     assert [(subject, told) for _, subject, told in room.log("asked")] == [
         (room.stored(), {"digests": 2, "removals": 2})
     ]

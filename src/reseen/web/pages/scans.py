@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from reseen.errors import InputError
+from reseen.hubs.kinds import stored_name
 from reseen.observed.blind_spots import UNJUDGED, tally
 from reseen.operations import jobs, scans, schedules
 from reseen.operations.jobs import Job, JobKind
@@ -243,6 +244,7 @@ def one(request: Request, id: str, service: Served, who: Reader) -> Response:
         job=job,
         words=partial(job_words, speech),
         titles=TITLES,
+        asked_hub=_asked_hub(service, job),
         no_account=_NO_ACCOUNT,
         goes_on=goes_on,
         ahead=ahead,
@@ -279,6 +281,13 @@ def stop(id: str, service: Served, who: Lead) -> Response:
 def stop_schedule(id: str, service: Served, who: Lead) -> Response:
     schedules.stop(service.store, id, who)
     return RedirectResponse("/scans?done=unscheduled", status_code=303)
+
+
+def _asked_hub(service: Service, job: Job) -> str:
+    """What the store calls the hub that was asked by hash; "" of other jobs, and where the settings
+    no longer name it."""
+    named = [hub for hub in service.settings.hubs if hub.name == job.what.get("hub")]
+    return stored_name(named[0]) if job.kind is JobKind.ASK and named else ""
 
 
 _CONFIRMS = (
