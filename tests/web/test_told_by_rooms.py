@@ -28,7 +28,7 @@ from reseen.web.sentences_of_errors import ERRORS
 from reseen.web.sentences_of_evidence import EVIDENCE
 from reseen.web.sentences_of_lists import LISTS
 from reseen.web.speech import speech
-from reseen.web.told_by_rooms import LONGEST, told
+from reseen.web.told_by_rooms import LONGEST, MOST_SENTENCES, told
 
 Visit = Callable[..., Visitor]
 SOURCE = Path(errors.__file__).parent
@@ -161,7 +161,14 @@ def test_what_nobody_knows_is_told_to_be_english_sentence_by_sentence() -> None:
         '<span lang="en">The gauge &lt;b&gt; is odd. Something else.</span>'
         " Kommen Sie später wieder."
     )
-    assert 'lang="en"' in told(german, "Come back later. " * LONGEST)
+
+
+def test_a_text_of_many_sentences_is_not_looked_up_and_stays_as_it_is() -> None:
+    """Somebody who names a file must not choose how long a page takes."""
+    german, one = speech(LANGUAGES["de"]), "Come back later. "
+    assert 'lang="en"' not in told(german, (one * MOST_SENTENCES).strip())
+    assert told(german, one * (MOST_SENTENCES + 1)).startswith('<span lang="en">Come back')
+    assert told(german, "x" * (LONGEST + 1)).startswith('<span lang="en">xx')
 
 
 @settings(deadline=None, max_examples=80, derandomize=True)

@@ -29,8 +29,9 @@ from reseen.web.sentences_of_evidence import EVIDENCE
 from reseen.web.sentences_of_lists import LISTS
 from reseen.web.speech import Speech
 
-LONGEST = 2_000
-"""Characters of what is looked up: a longer text stays as it is."""
+LONGEST, MOST_SENTENCES = 700, 12
+"""Characters and sentences of what is looked up: a text of more stays as it is. Who named a file may
+have written a part of it, and must not choose how long it takes."""
 _MOST_DEEP = 4
 """Sentences in the place of a sentence, in the place of a sentence."""
 _PLACE = re.compile(r"%\((\w+)\)s")
@@ -49,6 +50,15 @@ class _Pattern:
 
     sentence: str
     fits: re.Pattern[str]
+    parts: tuple[str, ...]
+    """What stands between its places: where one is missing it cannot fit, which is cheap to see."""
+
+    def match(self, text: str) -> re.Match[str] | None:
+        if not text.startswith(self.parts[0]) or not text.endswith(self.parts[-1]):
+            return None
+        if any(part not in text for part in self.parts):
+            return None
+        return self.fits.fullmatch(text)
 
 
 def told(speech: Speech, text: object) -> Markup | str:
@@ -60,7 +70,8 @@ def told(speech: Speech, text: object) -> Markup | str:
 
 @lru_cache(maxsize=4_096)
 def _told(speech: Speech, text: str) -> Markup:
-    pieces = _pieces(speech, text) if len(text) <= LONGEST else [_Untold(text)]
+    short = len(text) <= LONGEST and sum(1 for _ in _END.finditer(text)) < MOST_SENTENCES
+    pieces = _pieces(speech, text) if short else [_Untold(text)]
     return Markup(" ").join(
         Markup('<span lang="en">{}</span>').format(visible(piece))
         if isinstance(piece, _Untold)
@@ -115,7 +126,7 @@ def _known(speech: Speech, text: str, deep: int) -> Markup | None:
     if text in _whole():
         return speech.gettext(text)
     for pattern in _patterns():
-        match = pattern.fits.fullmatch(text)
+        match = pattern.match(text)
         if match is not None:
             values = {
                 name: _value(speech, name, value, deep)
@@ -157,13 +168,17 @@ def _whole() -> frozenset[str]:
 def _patterns() -> tuple[_Pattern, ...]:
     """Those with places; the longest first, for a short one may fit what a longer one says."""
     placed = sorted((one for one in _every() if _PLACE.search(one)), key=len, reverse=True)
-    return tuple(_Pattern(one, _pattern(one)) for one in placed)
+    return tuple(_Pattern(one, _pattern(one), _parts(one)) for one in placed)
 
 
 def _every() -> Iterator[str]:
     yield from EVIDENCE
     yield from ERRORS
     yield from LISTS
+
+
+def _parts(sentence: str) -> tuple[str, ...]:
+    return tuple(part.replace("%%", "%") for part in _PLACE.split(sentence)[::2])
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
