@@ -28,6 +28,7 @@ from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.not_removed import (
     is_another_kind,
     is_no_model_name,
+    is_unsettled,
 )
 from reseen.registry.lists.table import Cell, LinkedText
 from reseen.registry.lists.values import (
@@ -50,7 +51,7 @@ from reseen.registry.lists.values import (
     words_of,
 )
 from reseen.registry.messages import message_in
-from reseen.registry.row_status import STANDS, why_not_removed
+from reseen.registry.row_status import STANDS, is_settled, why_not_removed
 from reseen.store import links
 
 DIGEST_FIELDS: dict[ListField, DigestKind | None] = {
@@ -158,14 +159,15 @@ class RowDrafter:
         """The row's draft. Raises RefusedValue."""
         self._tally.row, self._tally.place = row, place
         if self._others and (why := why_not_removed(cells, self._status)):
-            if why == STANDS:
+            if why == STANDS and is_settled(cells, self._status):
                 self.heed_standing(cells)
             raise RefusedValue(why)
         if self._others and self._is_no_model(cells):
             raise RefusedValue(NO_MODEL)
         message = None if self._among is None else message_in(cells[self._among])
         if message is not None and message.stands:
-            self.heed_standing(cells)
+            if self._among is not None and not is_unsettled(text_of(cells[self._among])):
+                self.heed_standing(cells)
             raise RefusedValue("the text says that the model was not removed, or stands again")
         bad: list[str] = []
         digests = self._digests_of(cells, bad)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from reseen.registry.lists.columns import StatusColumns
 from reseen.registry.lists.not_removed import (
     is_undecided,
+    is_unsettled,
     says_no,
     says_not_removed,
     status_stands,
@@ -44,9 +45,14 @@ def _stands(cells: Sequence[Cell], columns: StatusColumns) -> bool:
             return True
         if at in columns.appeals and status and says_not_removed(f"appeal {status}"):
             return True
-    if columns.again is not None:
-        again = cells[columns.again]
-        said = (value_of(again) or "").strip("-–— ")
-        if again is True or (said and not says_no(said)):
+    for at in columns.again:
+        said = (value_of(cells[at]) or "").strip("-–— ")
+        if cells[at] is True or (said and not says_no(said)):
             return True
     return columns.removed_on is not None and says_no(cells[columns.removed_on])
+
+
+def is_settled(cells: Sequence[Cell], columns: StatusColumns) -> bool:
+    """Whether what says that the model of a row stands tells of the model, and not of a case."""
+    said = [text for at in columns.every if status_stands(text := text_of(cells[at]))]
+    return not said or not all(map(is_unsettled, said))

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from reseen.errors import FileError, SystemLimit, bulkhead
 from reseen.registry.draft import Defaults, Draft, Refusal, Tally
 from reseen.registry.lists.columns import Meaning
-from reseen.registry.lists.table import HEADING, STRUCK, UNREADABLE, Cell, ListTable, StandingRow
+from reseen.registry.lists.table import HEADING, UNREADABLE, Cell, ListTable, StandingRow
 from reseen.registry.lists.values import (
     RefusedValue,
     SeveralValues,
@@ -43,7 +43,7 @@ def drafts(
         if type(cells) is StandingRow:
             if cells.why:
                 table.set_aside[cells.why] += 1
-            if cells.why is not STRUCK:
+            if cells.heeded:
                 drafter.heed_standing([*cells, *[None] * (width - len(cells))])
             continue
         if plain is not None and len(cells) == columns:

@@ -40,6 +40,8 @@ def digests(listed: ReadList) -> list[str]:
         ("الحالة", "محذوف", "تمت إعادته"), ("处理结果", "已下架", "申诉成功，重新上架"),
         ("Resolución", "Retirado", "Desestimada"), ("Esito", "Rimosso", "Ripristinato"),
         ("Stage", "Removed", "put back"), ("Labels", "takedown", "likeness, false_positive"),
+        ("Resolution status", "Removed", "Rejected - not a match"),
+        ("Durum", "Kaldırıldı", "Geri yüklendi"),
         ("What became of it", "Taken down", "Talks with the artist"),
     ],
 )  # fmt: skip
@@ -184,3 +186,67 @@ def test_what_hangs_on_a_message_and_texts_in_runs(tmp_path: Path) -> None:
     ]
     listed = read(tmp_path, json.dumps({"messages": messages}))
     assert [(url, all_) for _, url, all_ in told(listed)] == [(u, d) for _, u, d in GONE]
+
+
+@pytest.mark.parametrize("heading", ["Keep", "Back up", "Put back", "Bleibt online", "Kept?"])
+@pytest.mark.parametrize("tick", ["x", "yes", "2026-06-01"])
+def test_a_column_that_is_ticked_for_models_that_stand(
+    tmp_path: Path, heading: str, tick: str
+) -> None:
+    rows = [f"{person(n)},{link(n)},{hash_of(n)},{tick if n == 2 else ''}" for n in (1, 2, 3)]
+    assert told(read(tmp_path, "\n".join([f"Name,Link,SHA256,{heading}", *rows]))) == GONE
+
+
+def test_what_a_patch_takes_out_and_what_stands_under_allow(tmp_path: Path) -> None:
+    patch = f"--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n {digest(1)}\n-{INNOCENT}\n+{digest(3)}\n"
+    assert digests(read(tmp_path, patch)) == [digest(1), digest(3)]
+    both = {"block": [{"sha256": digest(n)} for n in (1, 3)], "allow": [{"sha256": INNOCENT}]}
+    assert digests(read(tmp_path, json.dumps(both))) == [digest(1), digest(3)]
+    posts = {f"id{n}": {"message": f"{person(n)}\n{link(n)}\n{digest(n)}"} for n in (1, 3)}
+    listed = read(tmp_path, json.dumps({"order": ["id1", "id3"], "posts": posts}))
+    assert [(url, all_) for _, url, all_ in told(listed)] == [(u, d) for _, u, d in GONE]
+
+
+def test_words_that_may_be_tags_and_names_accuse_and_spare_nobody(tmp_path: Path) -> None:
+    rows = [f'{person(n)},{link(n)},{digest(n)},"anime, style, safe"' for n in (1, 3)]
+    assert told(read(tmp_path, "\n".join(["name,link,sha256,tags", *rows]))) == GONE
+    names = ("Restored beauty", "Removed scene", "Kept woman", "Deleted XL")
+    rows = [f"{name},{link(n)},{digest(n)}" for n, name in enumerate(names)]
+    listed = read(tmp_path, "\n".join(["name,link,sha256", *rows]))
+    assert [name for name, _, _ in told(listed)] == [*names]
+
+
+@pytest.mark.parametrize(
+    "word", ["pending", "Cancelled", "Won't do", "On hold", "審査中", "Ausstehend"]
+)
+def test_a_case_that_is_not_decided_or_was_elsewhere_spares_only_its_own_row(
+    tmp_path: Path, word: str
+) -> None:
+    rows = [f"{person(n)},{link(n)},{digest(n)},Removed" for n in (1, 3)]
+    again = [f"{person(3)},{link(3)},{digest(3)},{word}", f"x,{link(9)},{INNOCENT},{word}"]
+    for order in ([*rows, *again], [*again, *rows]):
+        listed = read(tmp_path, "\n".join(["name,link,sha256,Status", *order]))
+        assert told(listed) == GONE
+        assert len(listed.refusals) == 2
+    text = "".join(f"{person(n)}: {digest(n)}\n" for n in (1, 3))
+    kept = f"{person(3)}: {digest(3)}\n{person(9)}: {INNOCENT}\n"
+    listed = read(tmp_path, f"Deleted in May\n{text}\n{word}:\n{kept}")
+    assert digests(listed) == [digest(1), digest(3)]
+
+
+@pytest.mark.parametrize(
+    ("heading", "values"),
+    [
+        ("status", ("404", "Gone", "Removed by owner", "Not found")),
+        ("Action taken", ("Removed", "Model deleted, user banned", "Removed", "Model removed")),
+        ("Appeal", ("none", "rejected", "", "No appeal")),
+        ("Resolution", ("512", "1024", "", "768")), ("Removed at", ("2026-05-01", "", "", "")),
+        ("Status", ("gelöscht", "gesperrt", "erledigt", "")),
+    ],
+)  # fmt: skip
+def test_what_does_not_say_that_a_model_stands_loses_none(
+    tmp_path: Path, heading: str, values: tuple[str, ...]
+) -> None:
+    rows = [f'{person(n)},{link(n)},{digest(n)},"{said}"' for n, said in enumerate(values)]
+    listed = read(tmp_path, "\n".join([f"name,link,sha256,{heading}", *rows]))
+    assert digests(listed) == [digest(n) for n in range(len(values))]

@@ -17,7 +17,7 @@ from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import recognise
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, values_of
-from reseen.registry.lists.not_removed import still_standing
+from reseen.registry.lists.not_removed import Standing, still_standing
 from reseen.registry.lists.said import BESIDE, Said, is_of_chat, said_in
 from reseen.registry.lists.table import (
     HEADING,
@@ -50,10 +50,14 @@ class _TextBlock:
     file_name: str | None = None
     standing: str | None = None
     """Why the lines are of no removed model, where one of them, or one above, says so."""
+    heeded: bool = True
+    """The model stands whatever else the list says of it."""
 
     def cells(self) -> list[Cell]:
         said: list[Cell] = [self.hash, self.link, self.name, self.file_name]
-        return said if self.standing is None else StandingRow(said, self.standing)
+        if self.standing is None:
+            return said
+        return StandingRow(said, self.standing, heeded=self.heeded)
 
 
 def hash_first(head: str, *, cut: bool) -> bool | None:
@@ -121,7 +125,9 @@ def _blocks(
             set_aside[BESIDE] += 1
             continue
         if said.aside:
-            yield _TextBlock(number, said.hash, said.link, standing=said.aside)
+            yield _TextBlock(
+                number, said.hash, said.link, standing=said.aside, heeded=not said.unsettled
+            )
             continue
         block = block or _TextBlock(number)
         block.hash = block.hash or said.hash
@@ -158,7 +164,7 @@ def _ended(block: _TextBlock, set_aside: Counter[str]) -> Iterator[_TextBlock]:
 
 def _told(lines: Iterable[str], set_aside: Counter[str]) -> Iterator[tuple[int, str, Said | None]]:
     """What each line says; of blank lines, rules, and those of chats nothing."""
-    standing = False
+    standing = Standing.NO
     for number, raw in enumerate(lines, 1):
         if len(raw) > MAX_CELL:
             raise too_long(number)
@@ -177,6 +183,7 @@ def _told(lines: Iterable[str], set_aside: Counter[str]) -> Iterator[tuple[int, 
                 continue
         if standing:
             said = said or Said()
-            yield number, line, replace(said, aside=NOT_REMOVED)
+            unsettled = standing is Standing.UNSETTLED
+            yield number, line, replace(said, aside=NOT_REMOVED, unsettled=unsettled)
             continue
         yield number, line, said

@@ -77,15 +77,15 @@ class StatusColumns:
     says something else there."""
     appeals: frozenset[int] = frozenset()
     """Of these, those that tell of appeals: "granted" says there that the model stands."""
-    again: int | None = None
-    """Whether, or when, the model was put back."""
+    again: tuple[int, ...] = ()
+    """Whether, or when, the model was put back, or is to be kept."""
     removed_on: int | None = None
     dated: int | None = None
     """The same, where a database keeps it: of what stands there it holds nothing."""
 
     @property
     def width(self) -> int:
-        return max(self.every, default=-1) + 1
+        return max((*self.every, *self.again), default=-1) + 1
 
 
 NO_STATUS = StatusColumns()
@@ -153,6 +153,8 @@ class ColumnValues:
     """Most say that a model was removed."""
     empty: bool = False
     """Some rows hold nothing there, and others do."""
+    ticks: bool = False
+    """Ticks, answers and days: whether something is so, or since when."""
     tickets: bool = False
     """The links lead to tickets, tasks and messages alone."""
     behind: bool = False
@@ -200,6 +202,10 @@ def recognise(
     statuses += [at for at in unused if looks[at].status or _ends_as_status(cells[at])]
     if statuses:
         fields.setdefault(ListField.STATUS, statuses[0])
+    again = [at for at, each in enumerate(called) if each is ListField.REINSTATED]
+    again += [at for at in unused if _asks_whether_it_stands(cells[at], looks[at])]
+    if again:
+        fields.setdefault(ListField.REINSTATED, again[0])
     among = _among(looks, spelled, free, fields) if headed else None
     if among is not None and not HASHES & fields.keys():
         fields[ListField.HASH] = among
@@ -212,6 +218,7 @@ def recognise(
             fields[ListField.NAME] = first
     taken_from = {position: field for field, position in fields.items()}
     taken_from |= dict.fromkeys(statuses, ListField.STATUS)
+    taken_from |= dict.fromkeys(again, ListField.REINSTATED)
     further = _further(cells, looks, taken_from, {*chosen})
     taken_from |= {more: taken_from[first] for first, more in further}
     columns = []
@@ -225,12 +232,17 @@ def recognise(
         heading = " ".join(known.split()) if plain_heading(known) in BY_SPELLING else None
         columns.append(ListColumn(position + 1, heading, taken_for, looks[position].said))
     dated = fields.get(ListField.REMOVED_ON)
-    may_miss = dated is not None and looks[dated].empty and plain[dated] in _OF_DATABASES
+    may_miss = (
+        dated is not None
+        and looks[dated].empty
+        and plain[dated] in _OF_DATABASES
+        and " " not in cells[dated].strip()
+    )
     status = StatusColumns(
         tuple(statuses),
         tuple(at for at in statuses if looks[at].decided),
         frozenset(at for at in statuses if _OF_APPEALS.search(cells[at].casefold())),
-        fields.get(ListField.REINSTATED),
+        tuple(again),
         dated,
         dated if may_miss and dated not in chosen else None,
     )
@@ -242,11 +254,23 @@ _OF_APPEALS = re.compile(
 )
 
 
+def _asks_whether_it_stands(heading: str, look: ColumnValues) -> bool:
+    """Whether a column is ticked for models that stand ("Keep", "Back up")."""
+    return (look.ticks or not look.said) and bool(heading.strip()) and says_not_removed(heading)
+
+
+_OF_STATUS = re.compile(
+    r"\b(?:status|decision|outcome|verdict|resolution|disposition)\b", re.IGNORECASE
+)
+
+
 def _ends_as_status(heading: str) -> bool:
-    """Whether a nested entry's name ends as a status ("appeal.state"), and is of no other thing."""
+    """Whether a nested entry's name ends as a status ("appeal.state"), or one of its words is one
+    ("Resolution status"), and it is of no other thing."""
     before, dot, last = heading.rpartition(".")
-    told = BY_SPELLING.get(plain_heading(last)) is ListField.STATUS
-    return bool(dot) and told and not is_of_another(before)
+    told = bool(dot) and BY_SPELLING.get(plain_heading(last)) is ListField.STATUS
+    worded = _OF_STATUS.search(last.replace("_", " ")) is not None
+    return (told or worded) and not is_of_another(before if told else heading)
 
 
 _OF_DATABASES = frozenset({"deletedat", "removedat", "takendownat", "bannedat", "unpublishedat"})

@@ -19,7 +19,7 @@ from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import recognise
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, look_of, values_of
-from reseen.registry.lists.not_removed import still_standing
+from reseen.registry.lists.not_removed import Standing, still_standing
 from reseen.registry.lists.said import BESIDE, HASH_WORD, said_in
 from reseen.registry.lists.table import (
     HEADING,
@@ -39,6 +39,7 @@ COLUMNS = (
     *(ListField.HASH, ListField.LINK, ListField.FILE_NAME, ListField.ALGORITHM, ListField.SIZE),
     ListField.NAME,
 )
+TAKEN_OUT = "a line that a patch takes out of a list"
 _ENOUGH = 0.3
 """Share of the first lines that have to be of a known form."""
 
@@ -75,10 +76,14 @@ class LineParts:
     name: str | None = None
     standing: str | None = field(default=None, kw_only=True)
     """Why the line is of no removed model, where it or one above it says so."""
+    heeded: bool = field(default=True, kw_only=True)
+    """The model stands whatever else the list says of it."""
 
     def cells(self) -> list[Cell]:
         said: list[Cell] = [getattr(self, each.value.replace("-", "_")) for each in COLUMNS]
-        return said if self.standing is None else StandingRow(said, self.standing)
+        if self.standing is None:
+            return said
+        return StandingRow(said, self.standing, heeded=self.heeded)
 
 
 def is_lines(head: str, *, sure: bool) -> bool:
@@ -132,7 +137,8 @@ def _parted(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[i
 
 def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[int, LineParts]]:
     record = _Record()
-    begun = standing = of_7zip = False
+    begun = of_7zip = of_patch = False
+    standing = Standing.NO
     before: LineParts | None = None
     for number, raw in enumerate(texts.rejoined(texts.lines(text)), 1):
         if len(raw) > MAX_CELL:
@@ -140,6 +146,12 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
         line = raw.strip("\ufeff \t\r\n")
         if not line:
             yield from record.ended()
+            continue
+        of_patch = of_patch or line.startswith("@@ -")
+        if of_patch and raw.startswith("-"):
+            yield from record.ended()
+            taken_out = _known(line[1:].strip()) or _beside_words(line[1:]) or LineParts()
+            yield number, replace(taken_out, standing=TAKEN_OUT)
             continue
         of_7zip = of_7zip or line.startswith("7-Zip")
         if of_7zip and _TOTALS.match(line):
@@ -153,7 +165,8 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
                 set_aside[HEADING] += 1
             else:
                 kept = _known(line) or _beside_words(line) or LineParts()
-                yield number, replace(kept, standing=NOT_REMOVED)
+                heeded = standing is Standing.YES
+                yield number, replace(kept, standing=NOT_REMOVED, heeded=heeded)
             continue
         if part := _PART.match(line):
             name, value = (each for each in part.groups() if each is not None)

@@ -64,7 +64,8 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
         *("titel", "nombre", "nombre del modelo", "modelo", "titulo"),
         *("название", "название модели", "имя", "имя модели", "модель", "名称", "模型", "模型名"),
         *("模型名称", "名稱", "モデル", "モデル名", "名前", "이름", "모델", "모델명", "모델 이름"),
-        *("nome", "nome do modelo", "nome del modello", "modello", "naam", "nazwa", "model adi"),
+        *("nome", "nome do modelo", "nome del modello", "modello", "naam", "nazwa"),
+        *("model adi", "model adı"),
         *("اسم النموذج", "الاسم", "النموذج", "اسم الموديل", "שם", "שם המודל"),
     ),
     ListField.LINK: (
@@ -75,7 +76,8 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
         *("lien du modele", "verweis", "ehemaliger link", "enlace", "enlace original"),
         *("enlace anterior", "vinculo", "direccion", "ссылка", "адрес", "链接", "模型链接", "地址"),
         *("連結", "鏈接", "リンク", "링크", "주소", "原始链接", "原链接", "endereco", "ligacao"),
-        *("collegamento", "indirizzo", "adres", "الرابط", "رابط", "الرابط الأصلي", "קישור"),
+        *("collegamento", "indirizzo", "adres", "bağlantı"),
+        *("الرابط", "رابط", "الرابط الأصلي", "קישור"),
     ),
     ListField.SITE: (
         *("site", "host", "hub", "platform", "domain", "source site", "website"),
@@ -169,7 +171,7 @@ SPELLINGS: dict[ListField, tuple[str, ...]] = {
         *("state reason", "resolution code", "disposition", "ruling", "labels", "label", "tags"),
         *("ergebnis", "beschluss", "bearbeitungsstand", "resultat", "suite donnee", "resolucion"),
         *("situacion", "situacao", "decisao", "resultado", "stato", "esito", "decisione"),
-        *("besluit", "uitkomst", "stan", "decyzja", "решение модератора", "итог"),
+        *("besluit", "uitkomst", "stan", "decyzja", "durum", "karar", "решение модератора", "итог"),
         *("状态", "狀態", "处理结果", "結果", "状態", "ステータス", "対応", "상태", "처리 결과"),
         *("判定", "審査結果", "対応状況", "対応結果", "处理状态", "審核結果", "审核结果", "판정"),
         *("결정", "الحالة", "القرار", "النتيجة"),

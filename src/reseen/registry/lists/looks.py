@@ -18,6 +18,7 @@ from reseen.registry.lists.columns import ColumnValues, Meaning, recognise
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.not_removed import (
     is_of_other_files,
+    is_tick,
     says_not_removed,
     says_removed,
     status_stands,
@@ -130,13 +131,14 @@ def values_of(cells: Iterable[Cell]) -> ColumnValues:
             repeated=2 * distinct < total,
             often=10 * distinct < 9 * total,
         )
+    ticks = all(look == "dates" or is_tick(cell) for cell, look in seen)
     if len(texts) < MOST_OF * total:
         some = 3 * sum(hashes.values()) >= total
-        return ColumnValues(said, some_hashes=some, empty=total < len(all_looks))
+        return ColumnValues(said, some_hashes=some, empty=total < len(all_looks), ticks=ticks)
     names = len({text.strip().casefold() for text in texts}) >= MOST_OF * total
     files = all(map(_FILE_NAME.search, texts))
     kinds = 2 * sum(map(is_hash_name, texts)) >= total
-    words = Counter(texts)
+    words = Counter(map(str.strip, texts))
     told = sum(n for word, n in words.items() if says_removed(word))
     decided = told >= DECIDED * len(texts)
     return ColumnValues(
@@ -146,6 +148,7 @@ def values_of(cells: Iterable[Cell]) -> ColumnValues:
         status=_is_status(words, decided=decided),
         decided=decided,
         hash_names=kinds,
+        ticks=ticks,
     )
 
 

@@ -230,7 +230,10 @@ def _keyed_within(root: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     ({"version": 2, "models": {name: {"sha256": ...}}}) and of no model."""
     within: list[Mapping[str, Any]] = []
     for key, value in root.items():
-        if isinstance(value, list) or hash_digits(key) or spelled_as(key) in _OF_MODELS:
+        telling = isinstance(value, list) and any(
+            isinstance(each, dict | list) or _tells(each) for each in value
+        )
+        if telling or hash_digits(key) or spelled_as(key) in _OF_MODELS:
             return []
         if isinstance(value, dict):
             if not _is_keyed(value) or _is_cache(key, value):
@@ -249,7 +252,7 @@ def _is_cache(key: str, value: object) -> bool:
 def _tells(value: object) -> bool:
     """Whether a value is one by which a model can be known again, or holds one."""
     if isinstance(value, str):
-        return look_of(value) == "links" or hash_digits(value) > 0
+        return look_of(value) == "links" or hash_digits(value) > 0 or hash_among(value) is not None
     if isinstance(value, list):
         return bool(value) and all(map(_tells, value))
     if isinstance(value, dict):
@@ -282,7 +285,7 @@ def _member(
     own: JsonRow = {}
     if hash_digits(key):
         own[ListField.HASH.value] = key
-    else:
+    elif not (isinstance(value, dict) and value.get("id") == key):
         name = key.replace("\\", "/").rpartition("/")[2]
         is_file = name.lower().endswith(_WEIGHTS)
         own[(ListField.FILE_NAME if is_file else ListField.NAME).value] = name

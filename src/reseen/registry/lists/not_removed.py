@@ -11,9 +11,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from enum import IntEnum
 from functools import lru_cache
 
-from reseen.registry.lists.status_words import REMOVED_PARTS, SETTLED, STANDING, STANDING_PARTS
+from reseen.registry.lists.status_words import (
+    REMOVED_PARTS,
+    SETTLED,
+    STANDING,
+    STANDING_ALONE,
+    STANDING_PARTS,
+    UNSETTLED,
+    UNSETTLED_PARTS,
+)
 
 _OTHERS = frozenset(
     {
@@ -178,16 +187,40 @@ def says_not_removed(text: str | None) -> bool:
     return any(each in _STANDING for each in begun) and _GONE.isdisjoint(words)
 
 
-def title_stands(title: str) -> bool:
+class Standing(IntEnum):
+    """What a title says of the models below it."""
+
+    NO = 0
+    """Nothing, or that they were removed."""
+    UNSETTLED = 1
+    """That they were not removed, or not yet: elsewhere they may have been."""
+    YES = 2
+    """That they stand, or stand again."""
+
+
+def title_stands(title: str) -> Standing:
     """As `says_not_removed`, of a title: any part of it may say so ("Appeals - back up"), but for
     those behind one that tells of removed models ("Removed; pending: none")."""
+    if _plain(title) in STANDING_ALONE:
+        return Standing.YES
     for part in _PARTED.split(title[:200]):
         part = part.strip(_AROUND_TITLES)
-        if says_not_removed(part) or says_not_removed(_WHO.sub("", part)):
-            return True
+        for said in (part, _WHO.sub("", part)):
+            if says_not_removed(said):
+                return Standing.UNSETTLED if is_unsettled(said) else Standing.YES
         if says_removed(part):
-            return False
-    return False
+            return Standing.NO
+    return Standing.NO
+
+
+def is_unsettled(text: str | None) -> bool:
+    """Whether what says that a model was not removed tells of a case alone (pending, declined)."""
+    text = (text or "")[:_LONGEST_STATUS]
+    if not text.isascii():
+        whole = unicodedata.normalize("NFKC", text).casefold()
+        if any(part in whole for part in UNSETTLED_PARTS):
+            return True
+    return _plain(text).startswith(UNSETTLED)
 
 
 @lru_cache(maxsize=128)
@@ -218,10 +251,10 @@ def _is_accent(letter: str) -> bool:
     return unicodedata.combining(letter) > 0
 
 
-def still_standing(title: str, before: bool) -> bool:
+def still_standing(title: str, before: Standing) -> Standing:
     """Whether the lines below a title are of models that were not removed: since one that said so
     (`before`), until one that tells of removed ones."""
-    return title_stands(title) or (before and not says_removed(title))
+    return title_stands(title) or (Standing.NO if before and says_removed(title) else before)
 
 
 def is_another_kind(text: str | None) -> bool:
@@ -241,3 +274,19 @@ def is_no_model_name(name: str) -> bool:
 def says_no(value: object) -> bool:
     """Whether a value answers "no" to the question whether a model was removed."""
     return value is False or (isinstance(value, str) and value.strip().casefold() in _FALSE)
+
+
+_TICKS = frozenset(
+    {*("x", "xx", "✓", "✔", "☑", "✅", "•", "*", "+", "1", "0", "y", "yes", "true", "t", "ja", "j")}
+    | {*("oui", "o", "si", "s", "sim", "da", "да", "是", "はい", "예", "نعم", "evet", "tak")}
+    | _FALSE
+)
+"""What stands in a column in which something is ticked or answered."""
+
+
+def is_tick(value: object) -> bool:
+    """Whether a value ticks something, or answers yes or no."""
+    if isinstance(value, float) and value in (0, 1):
+        return True
+    text = unicodedata.normalize("NFKD", str(value).strip().casefold()[:8])
+    return "".join(c for c in text if not _is_accent(c)) in _TICKS

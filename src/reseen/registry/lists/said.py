@@ -68,6 +68,8 @@ class Said:
     words: str | None = None
     aside: str | None = None
     """Why the line tells of no removed model, where it says so itself."""
+    unsettled: bool = False
+    """It tells of a case alone, in which the model was not removed, or not yet."""
 
     @property
     def is_file(self) -> bool:

@@ -202,7 +202,9 @@ class SheetReader:
             width = max(self._cells) + 1
             cells = [self._cells.get(at) for at in range(width)]
             struck = self._strikes and not self._left_whole
-            self.done.append((self._row, StandingRow(cells, STRUCK) if struck else cells))
+            self.done.append(
+                (self._row, StandingRow(cells, STRUCK, heeded=False) if struck else cells)
+            )
         self._cells = {}
         self._left_whole = False
 

@@ -24,7 +24,7 @@ from reseen.registry.lists.looks import (
     names_of,
     no_header,
 )
-from reseen.registry.lists.not_removed import title_stands
+from reseen.registry.lists.not_removed import Standing, title_stands
 from reseen.registry.lists.table import HEADING, MAX_COLUMNS, Cell, ListTable, StandingRow, first_of
 from reseen.registry.lists.turned import is_turned, turned_table
 
@@ -47,7 +47,7 @@ def _table(
     notes: tuple[str, ...] = (),
     above: int = 0,
     *,
-    not_removed: bool = False,
+    not_removed: Standing = Standing.NO,
 ) -> ListTable | None:
     """As `table_of`. `above`: the row of the header, of a table that stands below another.
     `not_removed`: the title above it says that its models were not removed."""
@@ -93,7 +93,7 @@ class _Stack:
     sheet: str
     telling: int
     """The position of a column by which models are known: its values are longer than headings."""
-    not_removed: bool = False
+    not_removed: Standing = Standing.NO
     """The last title says that what stands below it was not removed."""
     set_aside: Counter[str] = field(default_factory=Counter)
     next_header: Row | None = None
@@ -107,7 +107,7 @@ class _Stack:
             plain = type(value) is str and len(value) > _LONGEST_HEADING
             if not plain and is_header(cells):
                 self.set_aside[HEADING] += title is not None
-                self.not_removed = title is not None and _of_not_removed([title[1]])
+                self.not_removed = _of_not_removed([title[1]] if title is not None else [])
                 title = None
                 if _same(names_of(cells), self.header):
                     self.set_aside[HEADING] += 1
@@ -120,7 +120,7 @@ class _Stack:
             if not plain and _is_title(cells):  # of a table that may begin below it
                 title = row
             elif self.not_removed:
-                yield row[0], StandingRow(cells)
+                yield row[0], StandingRow(cells, heeded=self.not_removed is Standing.YES)
             else:
                 yield row
         if title is not None:
@@ -128,11 +128,10 @@ class _Stack:
 
     def _title(self, title: Row) -> Iterator[Row]:
         """What a lone text among rows is: a title of those that were not removed, or a row."""
-        if _of_not_removed([title[1]]):
-            self.not_removed = True
+        self.not_removed = _of_not_removed([title[1]])
+        if self.not_removed:
             self.set_aside[HEADING] += 1
         else:
-            self.not_removed = False
             yield title
 
     def below(self) -> ListTable | None:
@@ -168,8 +167,9 @@ def _is_title(cells: Sequence[Cell]) -> bool:
     return len(words) == 1 and look_of(words[0]) == "text" and any(map(str.isalpha, str(words[0])))
 
 
-def _of_not_removed(titles: Sequence[Sequence[Cell]]) -> bool:
-    return any(title_stands(str(cell)) for row in titles for cell in row if look_of(cell))
+def _of_not_removed(titles: Sequence[Sequence[Cell]]) -> Standing:
+    said = (title_stands(str(cell)) for row in titles for cell in row if look_of(cell))
+    return max(said, default=Standing.NO)
 
 
 def _same(names: Sequence[str], header: Sequence[str]) -> bool:

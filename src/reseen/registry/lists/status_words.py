@@ -25,7 +25,7 @@ STANDING = (
     *("appeal won", "appeal upheld", "do not remove", "please do not remove", "don t remove"),
     *("please don t remove", "not to be removed", "must not be removed"),
     *("won t do", "won t fix", "not planned", "declined", "cancelled", "canceled", "retracted"),
-    *("exonerated", "acquitted", "live again", "back online", "benign", "harmless", "safe"),
+    *("exonerated", "acquitted", "live again", "back online", "benign", "harmless"),
     *("dismissed", "complaint dismissed", "report dismissed", "unfounded", "unsubstantiated"),
     *("removal denied", "removal rejected", "removal declined", "takedown denied"),
     *("takedown rejected", "takedown declined", "request denied", "request rejected"),
@@ -82,9 +82,38 @@ STANDING_PARTS = (
 )
 """As `STANDING`, in writings that are not Latin; anywhere in a short text."""
 
+UNSETTLED = (
+    *("pending", "under review", "in review", "on hold", "to be reviewed", "won t", "not planned"),
+    *("declined", "cancel", "not actioned", "no action", "no further action", "dismissed"),
+    *("removal denied", "removal rejected", "removal declined", "takedown denied"),
+    *("takedown rejected", "takedown declined", "request", "report", "complaint", "sans suite"),
+    *("classe", "en attente", "en cours d examen", "demande rejetee", "plainte rejetee"),
+    *("aucune action", "ausstehend", "in prufung", "zuruckgestellt", "meldung abgelehnt"),
+    *("antrag abgelehnt", "keine massnahme", "pendiente", "en revision", "en espera"),
+    *("sin accion", "desestimad", "pendente", "em analise", "pedido indeferido", "in attesa"),
+    *("in revisione", "oczekuje", "beklemede"),
+)
+"""How those of `STANDING` begin that tell of a case and not of a model: it is not decided yet, or
+another case may have decided it. The row is no removal; another row of the model may be one."""
+
+UNSETTLED_PARTS = (
+    *("на рассмотрении", "ожида", "жалоба отклон", "待审", "待審", "待处理", "不予处理", "保留"),
+    *("審査中", "対応不要", "依頼却下", "검토 중", "보류", "قيد المراجعة"),
+)
+"""As `UNSETTLED`, of `STANDING_PARTS`."""
+
+STANDING_ALONE = frozenset(
+    {*("allow", "allows", "safe", "exceptions", "exclusions", "excluded", "ignored")}
+    | {*("ausnahmen", "erlauben", "excepciones", "permitir", "exceptions a garder", "autoriser")}
+)
+"""What a title or a key says of such models where it is all that it says."""
+
 REMOVED_PARTS = (
     *("remov", "delet", "taken down", "takedown", "take down", "taken_down", "banned", "blocked"),
     *("appeal dismissed", "appeal denied", "appeal rejected", "appeal failed", "appeal lost"),
+    *("gone", "offline", "unavailable", "not found", "no longer available", "404", "410", "451"),
+    *("dmca", "terminated", "withheld", "hidden", "introuvable", "nicht gefunden"),
+    *("no disponible", "nao disponivel", "недоступ", "不存在", "已失效", "利用不可"),
     *("unpublish", "delist", "purged", "suspended", "confirmed", "upheld", "disabled"),
     *("loscht", "entfernt", "gesperrt", "supprim", "retir", "effac", "elimin", "borrad"),
     *("removid", "apagad", "excluid", "rimoss", "cancellat", "usuniet", "verwijderd"),

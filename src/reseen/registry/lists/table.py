@@ -58,17 +58,21 @@ class LinkedText(str):
 
 
 class StandingRow(list[Cell]):
-    """The cells of a row of which the list says, above it or in it, that its model was not removed:
-    no removal, and nothing else of the list makes one of it either; or of one that is struck."""
+    """The cells of a row of which the list says, above it or in it, that its model was not removed,
+    or of one that is struck through."""
 
-    __slots__ = ("why",)
+    __slots__ = ("heeded", "why")
 
-    def __init__(self, cells: Iterable[Cell], why: str = NOT_REMOVED) -> None:
+    def __init__(
+        self, cells: Iterable[Cell], why: str = NOT_REMOVED, *, heeded: bool = True
+    ) -> None:
         super().__init__(cells)
-        self.why = why
+        self.why, self.heeded = why, heeded
 
     why: str
     """As what it is set aside."""
+    heeded: bool
+    """The model stands whatever else the list says of it."""
 
 
 def first_of(rows: Iterable[T], most: int, cells: Callable[[T], Iterable[Cell]]) -> Iterator[T]:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import HEADER_WITHIN, SAMPLE, Row, no_header
-from reseen.registry.lists.not_removed import title_stands
+from reseen.registry.lists.not_removed import Standing, title_stands
 from reseen.registry.lists.opendocument import OpenDocument
 from reseen.registry.lists.package import WorkbookPackage
 from reseen.registry.lists.stacked import table_of
@@ -71,7 +71,8 @@ def _tables(
         not_removed = title_stands(sheet.title)
         table = table_of(sheet.rows(), given, place)
         if table is not None and not_removed:
-            standing.append(replace(table, rows=_standing(table.rows), notes=()))
+            rows_of = _standing(table.rows, heeded=not_removed is Standing.YES)
+            standing.append(replace(table, rows=rows_of, notes=()))
         elif table is not None:
             tables.append(table)
             continue
@@ -95,8 +96,8 @@ def _tables(
     return tables + standing
 
 
-def _standing(rows: Iterable[Row]) -> Iterator[Row]:
+def _standing(rows: Iterable[Row], *, heeded: bool) -> Iterator[Row]:
     """The rows of a sheet whose models were not removed: no other sheet makes one of them either.
     They are counted where the sheet is said to be passed over."""
     for number, cells in rows:
-        yield number, StandingRow(cells, "")
+        yield number, StandingRow(cells, "", heeded=heeded)
