@@ -51,6 +51,12 @@ KEYRING = Keyring(bytes(range(32)))
 # -- lists ----------------------------------------------------------------------------------------
 
 
+def test_a_row_may_end_before_the_column_of_texts(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"sha256,description\n{HASH},removed: {HASH}\n{'b' * 63}1\n")
+    assert len(read_list(path, ImportOptions()).drafts) == 2
+
+
 @pytest.mark.parametrize("number", ["²", "٢", "0000002", "0", "99999999999999999999"])
 def test_a_column_is_mapped_by_a_plain_number_or_not_at_all(number: str, tmp_path: Path) -> None:
     path = tmp_path / "list.csv"

@@ -142,7 +142,8 @@ class RowDrafter:
 
     def __init__(self, meaning: Meaning, defaults: Defaults, tally: Tally) -> None:
         at = meaning.fields
-        self.width = max(*(each + 1 for each in at.values()), meaning.status.width, 1)
+        among = () if meaning.among is None else (meaning.among,)
+        self.width = max((*at.values(), *among, meaning.status.width - 1), default=0) + 1
         self._at = at
         self._digests = [(at[f], kind) for f, kind in DIGEST_FIELDS.items() if f in at]
         self._name, self._link = at.get(ListField.NAME), at.get(ListField.LINK)
