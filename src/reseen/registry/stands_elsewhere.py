@@ -8,6 +8,7 @@ takes back what it quotes. Which of two rows is the later one, no list says for 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from reseen.registry.draft import Draft, StandingModels, Tally
 
@@ -24,17 +25,12 @@ def without_standing(
 ) -> Iterator[Draft]:
     """The drafts that are left; those left out are counted. So many (`at_once`) are held until the
     list ends: where it is longer, what it says of models that stand has to be known before."""
-    held: list[Draft] = []
     long = False
-    for draft in drafts:
-        held.append(draft)
-        if len(held) == at_once:
-            if not long and (standing := all_of_them()) is not None:
-                tally.standing = standing
-            long = True
-            yield from _left(held, tally.standing, left_out)
-            held.clear()
-    yield from _left(held, tally.standing, left_out)
+    while held := list(islice(drafts, at_once)):
+        if not long and len(held) == at_once and (standing := all_of_them()) is not None:
+            tally.standing = standing
+        long = True
+        yield from _left(held, tally.standing, left_out)
 
 
 def _left(held: list[Draft], standing: StandingModels, left_out: Tally) -> Iterator[Draft]:

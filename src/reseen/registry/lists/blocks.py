@@ -17,7 +17,7 @@ from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import recognise
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, values_of
-from reseen.registry.lists.not_removed import Standing, still_standing
+from reseen.registry.lists.not_removed import TitleSays, still_standing
 from reseen.registry.lists.said import BESIDE, Said, is_of_chat, said_in
 from reseen.registry.lists.table import (
     HEADING,
@@ -164,7 +164,7 @@ def _ended(block: _TextBlock, set_aside: Counter[str]) -> Iterator[_TextBlock]:
 
 def _told(lines: Iterable[str], set_aside: Counter[str]) -> Iterator[tuple[int, str, Said | None]]:
     """What each line says; of blank lines, rules, and those of chats nothing."""
-    standing = Standing.NO
+    standing = TitleSays.NO
     for number, raw in enumerate(lines, 1):
         if len(raw) > MAX_CELL:
             raise too_long(number)
@@ -183,7 +183,7 @@ def _told(lines: Iterable[str], set_aside: Counter[str]) -> Iterator[tuple[int, 
                 continue
         if standing:
             said = said or Said()
-            unsettled = standing is Standing.UNSETTLED
+            unsettled = standing is TitleSays.UNSETTLED
             yield number, line, replace(said, aside=NOT_REMOVED, unsettled=unsettled)
             continue
         yield number, line, said

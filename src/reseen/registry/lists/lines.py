@@ -19,7 +19,7 @@ from reseen.registry.lists import text as texts
 from reseen.registry.lists.columns import recognise
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import SAMPLE, look_of, values_of
-from reseen.registry.lists.not_removed import Standing, still_standing
+from reseen.registry.lists.not_removed import TitleSays, still_standing
 from reseen.registry.lists.said import BESIDE, HASH_WORD, said_in
 from reseen.registry.lists.table import (
     HEADING,
@@ -138,7 +138,7 @@ def _parted(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[i
 def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[int, LineParts]]:
     record = _Record()
     begun = of_7zip = of_patch = False
-    standing = Standing.NO
+    standing = TitleSays.NO
     before: LineParts | None = None
     for number, raw in enumerate(texts.rejoined(texts.lines(text)), 1):
         if len(raw) > MAX_CELL:
@@ -165,7 +165,7 @@ def _records(text: io.TextIOWrapper, set_aside: Counter[str]) -> Iterator[tuple[
                 set_aside[HEADING] += 1
             else:
                 kept = _known(line) or _beside_words(line) or LineParts()
-                heeded = standing is Standing.YES
+                heeded = standing is TitleSays.YES
                 yield number, replace(kept, standing=NOT_REMOVED, heeded=heeded)
             continue
         if part := _PART.match(line):

@@ -187,7 +187,7 @@ def says_not_removed(text: str | None) -> bool:
     return any(each in _STANDING for each in begun) and _GONE.isdisjoint(words)
 
 
-class Standing(IntEnum):
+class TitleSays(IntEnum):
     """What a title says of the models below it."""
 
     NO = 0
@@ -198,19 +198,19 @@ class Standing(IntEnum):
     """That they stand, or stand again."""
 
 
-def title_stands(title: str) -> Standing:
+def title_stands(title: str) -> TitleSays:
     """As `says_not_removed`, of a title: any part of it may say so ("Appeals - back up"), but for
     those behind one that tells of removed models ("Removed; pending: none")."""
     if _plain(title) in STANDING_ALONE:
-        return Standing.YES
+        return TitleSays.YES
     for part in _PARTED.split(title[:200]):
         part = part.strip(_AROUND_TITLES)
         for said in (part, _WHO.sub("", part)):
             if says_not_removed(said):
-                return Standing.UNSETTLED if is_unsettled(said) else Standing.YES
+                return TitleSays.UNSETTLED if is_unsettled(said) else TitleSays.YES
         if says_removed(part):
-            return Standing.NO
-    return Standing.NO
+            return TitleSays.NO
+    return TitleSays.NO
 
 
 def is_unsettled(text: str | None) -> bool:
@@ -251,10 +251,10 @@ def _is_accent(letter: str) -> bool:
     return unicodedata.combining(letter) > 0
 
 
-def still_standing(title: str, before: Standing) -> Standing:
+def still_standing(title: str, before: TitleSays) -> TitleSays:
     """Whether the lines below a title are of models that were not removed: since one that said so
     (`before`), until one that tells of removed ones."""
-    return title_stands(title) or (Standing.NO if before and says_removed(title) else before)
+    return title_stands(title) or (TitleSays.NO if before and says_removed(title) else before)
 
 
 def is_another_kind(text: str | None) -> bool:

@@ -24,7 +24,7 @@ from reseen.registry.lists.looks import (
     names_of,
     no_header,
 )
-from reseen.registry.lists.not_removed import Standing, title_stands
+from reseen.registry.lists.not_removed import TitleSays, title_stands
 from reseen.registry.lists.table import HEADING, MAX_COLUMNS, Cell, ListTable, StandingRow, first_of
 from reseen.registry.lists.turned import is_turned, turned_table
 
@@ -47,7 +47,7 @@ def _table(
     notes: tuple[str, ...] = (),
     above: int = 0,
     *,
-    not_removed: Standing = Standing.NO,
+    not_removed: TitleSays = TitleSays.NO,
 ) -> ListTable | None:
     """As `table_of`. `above`: the row of the header, of a table that stands below another.
     `not_removed`: the title above it says that its models were not removed."""
@@ -93,7 +93,7 @@ class _Stack:
     sheet: str
     telling: int
     """The position of a column by which models are known: its values are longer than headings."""
-    not_removed: Standing = Standing.NO
+    not_removed: TitleSays = TitleSays.NO
     """The last title says that what stands below it was not removed."""
     set_aside: Counter[str] = field(default_factory=Counter)
     next_header: Row | None = None
@@ -120,7 +120,7 @@ class _Stack:
             if not plain and _is_title(cells):  # of a table that may begin below it
                 title = row
             elif self.not_removed:
-                yield row[0], StandingRow(cells, heeded=self.not_removed is Standing.YES)
+                yield row[0], StandingRow(cells, heeded=self.not_removed is TitleSays.YES)
             else:
                 yield row
         if title is not None:
@@ -167,9 +167,9 @@ def _is_title(cells: Sequence[Cell]) -> bool:
     return len(words) == 1 and look_of(words[0]) == "text" and any(map(str.isalpha, str(words[0])))
 
 
-def _of_not_removed(titles: Sequence[Sequence[Cell]]) -> Standing:
+def _of_not_removed(titles: Sequence[Sequence[Cell]]) -> TitleSays:
     said = (title_stands(str(cell)) for row in titles for cell in row if look_of(cell))
-    return max(said, default=Standing.NO)
+    return max(said, default=TitleSays.NO)
 
 
 def _same(names: Sequence[str], header: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from itertools import chain, pairwise
 from reseen.registry.lists.columns import recognise
 from reseen.registry.lists.list_fields import KNOWING, ListField, plain_heading, spelled_as
 from reseen.registry.lists.looks import SAMPLE, Row, holds_values, look_of, values_of
-from reseen.registry.lists.not_removed import Standing, still_standing, title_stands
+from reseen.registry.lists.not_removed import TitleSays, still_standing, title_stands
 from reseen.registry.lists.table import HEADING, Cell, ListTable, StandingRow, first_of
 
 _ROWS = 200
@@ -121,7 +121,7 @@ def _models(
     """A row for each model, with the cells in the order of `names`."""
     at = {name: position for position, name in enumerate(names)}
     block: dict[int, tuple[int, Sequence[Cell]]] = {}
-    standing = Standing.NO
+    standing = TitleSays.NO
     level = 0  # of the heading above models that stand
     title: str | None = None
     for number, row in rows:
@@ -141,7 +141,7 @@ def _models(
             if said := title_stands(title):
                 standing, level = said, own
             elif 0 < own <= level:
-                standing = Standing.NO  # another section begins
+                standing = TitleSays.NO  # another section begins
             else:
                 standing = still_standing(title, standing)
             set_aside[HEADING] += 1
@@ -154,7 +154,7 @@ def _ended(
     block: Mapping[int, tuple[int, Sequence[Cell]]],
     width: int,
     *,
-    standing: Standing,
+    standing: TitleSays,
 ) -> Iterator[tuple[int, Sequence[Cell]]]:
     models = max((len(cells) for _, cells in block.values()), default=0)
     first = min((number for number, _ in block.values()), default=0)
@@ -162,7 +162,7 @@ def _ended(
         cells: list[Cell] = [None] * width
         for position, (_, said) in block.items():
             cells[position] = said[model] if model < len(said) else None
-        kept = StandingRow(cells, heeded=standing is Standing.YES) if standing else cells
+        kept = StandingRow(cells, heeded=standing is TitleSays.YES) if standing else cells
         yield (first if models == 1 else model + 2), kept
 
 

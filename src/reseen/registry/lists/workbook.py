@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from reseen.registry.lists.list_fields import ListField
 from reseen.registry.lists.looks import HEADER_WITHIN, SAMPLE, Row, no_header
-from reseen.registry.lists.not_removed import Standing, title_stands
+from reseen.registry.lists.not_removed import TitleSays, title_stands
 from reseen.registry.lists.opendocument import OpenDocument
 from reseen.registry.lists.package import WorkbookPackage
 from reseen.registry.lists.stacked import table_of
@@ -71,7 +71,7 @@ def _tables(
         not_removed = title_stands(sheet.title)
         table = table_of(sheet.rows(), given, place)
         if table is not None and not_removed:
-            rows_of = _standing(table.rows, heeded=not_removed is Standing.YES)
+            rows_of = _standing(table.rows, heeded=not_removed is TitleSays.YES)
             standing.append(replace(table, rows=rows_of, notes=()))
         elif table is not None:
             tables.append(table)
