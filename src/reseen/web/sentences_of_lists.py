@@ -30,6 +30,12 @@ LISTS = (
     N_("the list's name is empty, too long, or looks like a link, path or hash"),
     N_("the list says that this model was not removed, or stands again"),
     N_("the text says that the model was not removed, or stands again"),
+    N_(
+        "the list says that other models were removed, and of this one something that is not"
+        " understood (if it was, leave the column out: --map COLUMN=ignore)"
+    ),
+    N_("the list says when other models were removed, and of this one nothing"),
+    N_("left out, since the list says elsewhere that the model was not removed or stands again"),
     N_("nothing by which the model could be known again: no hash, link, id"),
     N_("%(short)s is not the beginning of %(full)s"),
     N_("the link and the id name different models or versions"),
