@@ -30,8 +30,8 @@ from reseen.web.sentences_of_lists import LISTS
 from reseen.web.speech import Speech
 
 LONGEST, MOST_SENTENCES = 700, 12
-"""Characters and sentences of what is looked up: a text of more stays as it is. Who named a file may
-have written a part of it, and must not choose how long it takes."""
+"""Characters and sentences of what is looked up: a text of more stays as it is. Whoever named a
+file may have written a part of it, and must not choose how long it takes."""
 _MOST_DEEP = 4
 """Sentences in the place of a sentence, in the place of a sentence."""
 _PLACE = re.compile(r"%\((\w+)\)s")
