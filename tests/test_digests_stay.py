@@ -303,6 +303,8 @@ def _address(template: str, kept: Kept) -> Iterator[str]:
     elif template == "/queue":
         yield f"/queue?{WHOLE}"
         yield template
+    elif template == "/asking/{hub}":
+        yield template.format(hub="civitai")  # one that is asked by hash
     elif template == "/lists":
         yield from (f"/lists?removal={id}" for id in (kept.listed, kept.seen))
     else:
