@@ -145,7 +145,9 @@ def read_into(out: NDArray[np.float32], info: TensorInfo, data: Bytes) -> None:
     if info.dtype == "F32":
         flat[:] = stored
     elif info.dtype == "BF16":
-        np.left_shift(stored, 16, out=flat.view(np.uint32), dtype=np.uint32)
+        wide = flat.view(np.uint32)
+        wide[:] = stored
+        wide <<= 16
     elif stored.size >= _WORTH_A_TABLE:
         halves_to_float32(stored, flat)
     else:
