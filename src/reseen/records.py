@@ -587,9 +587,11 @@ class Removal:
 
     def true_size(self, claim: Claim) -> int | None:
         """The size of bytes that were read, where they are the claim's and it gives another."""
+        if claim.size is None:
+            return None
         for other in self.claims:
             rests = claim.number in other.rests_on and other.size is not None
-            if rests and claim.size not in (None, other.size):
+            if rests and other.size != claim.size:
                 return other.size
         return None
 

@@ -350,14 +350,17 @@ def _again(claims: Sequence[_Claim], acts: Sequence[_Done], proof: LogProof) -> 
         """Bring in what stands in lines before this one (None: in any)."""
         new = [o for o in waiting if not o.known and (line is None or o.born < line)]
         for born, group in groupby(new, key=lambda one: one.born):
-            some, before = list(group), [one for one in claims if one.known]
+            some = list(group)
+            withdrawn: dict[tuple[int, int], bool] = {}
+            """Whether all that a list said of a removal is withdrawn, by both."""
+            for one in claims:
+                if one.known and one.source == LISTED:
+                    by = one.at, one.list_pk
+                    withdrawn[by] = withdrawn.get(by, True) and one.told is not None
             for one in some:
-                own = [
-                    b for b in before
-                    if b.at == one.at and b.list_pk == one.list_pk and b.source == LISTED
-                ]  # fmt: skip
-                if one.source == LISTED and born and own:
-                    one.told = one.added_at if all(b.told is not None for b in own) else None
+                by = one.at, one.list_pk
+                if one.source == LISTED and born and by in withdrawn:
+                    one.told = one.added_at if withdrawn[by] else None
                 one.known = True
 
     sealed = 0 if first is None else first.line
