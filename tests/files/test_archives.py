@@ -27,6 +27,7 @@ from reseen.files import archives, behind, limits, unpacker
 from reseen.files.archives import Packed, UnpackBudget
 from reseen.files.rar_head import is_volume
 from reseen.files.source import LocalFile
+from reseen.fingerprints import members
 from reseen.fingerprints.members import read_stream
 from reseen.fingerprints.whole import fingerprint
 from reseen.records import BlindSpot, Container, Digest, DigestKind, Fingerprint
@@ -155,6 +156,18 @@ def test_a_zip_that_its_maker_cut_is_read_as_one(cuts: list[int], tmp_path: Path
     found = fingerprint(tmp_path / "a.z01")
     assert [s.code for s in found.blind] == ["several-parts"]
     assert not found.members
+
+
+def test_a_part_that_cannot_be_opened_leaves_the_first_its_digests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, part in zip(("a.z01", "a.zip"), cut_zip(build.python_zip(FILES), [500]), strict=True):
+        (tmp_path / name).write_bytes(part)
+    gone = tmp_path / "gone.zip"
+    monkeypatch.setattr(members, "_other_parts", lambda path, first: iter((gone,)))
+    found = fingerprint(tmp_path / "a.z01")
+    assert found.digests
+    assert "several-parts" in [s.code for s in found.blind]
 
 
 def test_parts_of_a_cut_zip_that_do_not_agree_are_said(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ NOT_THE_FIRST = BlindSpot(
 _TORCH = (Container.TORCH_ZIP, Container.TORCHSCRIPT)
 _FIRST_PART = re.compile(r"\.(?:z(01)|(?:7z|zip|tar|tgz|gz|xz|bz2|zst)\.(0{1,3}1))$", re.I)
 _OTHER_PART = re.compile(r"\.(?:z\d{2}|(?:7z|zip|tar|tgz|gz|xz|bz2|zst)\.\d{2,4})$", re.I)
-_MOST_PARTS = 1_000
+_MOST_PARTS = 512
+"""Each is an open file, of which a process may mostly have 1,024, and other threads need some."""
 _LONGEST_KEPT = 2 << 30
 """Bytes of a file of no known kind that are kept for an archive that may stand at its end; of a
 longer one that is said."""
@@ -369,7 +370,11 @@ def with_parts(
     if first is None or read.container not in ARCHIVES:
         return with_members(source, read, forbidden, budget=budget(source.size))
     with ExitStack() as opened:
-        others = (opened.enter_context(LocalFile(each)) for each in _other_parts(path, first))
+        try:
+            others = [opened.enter_context(LocalFile(each)) for each in _other_parts(path, first)]
+        except FileError:  # of another file: this one's digests are known
+            spot = archives.SEVERAL_PARTS
+            return replace(read, problem=spot.reason, blind=(*read.blind, spot))
         whole = FileParts((source, *others))
         return with_members(whole, read, forbidden, budget=budget(whole.size))
 

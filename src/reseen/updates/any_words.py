@@ -92,11 +92,17 @@ def _without_common_words(layers: Sequence[FileLayer]) -> tuple[FileLayer, ...]:
         if len(words) != 1 or "" in words:
             return ()
         names = {source: name[len(first[name][0]) :] for source, name in names.items()}  # type: ignore[index]
-        found = tuple(_named_as(layer, names[layer.source]) for layer in layers)
-        now = naming_of(found).found
-        if all(layer.wrapped is None and _is_sized(layer, now) for layer in found):
+        found = tuple(takewhile(_is_plain, (_named_as(x, names[x.source]) for x in layers)))
+        if len(found) == len(layers):
             return found
     return ()
+
+
+def _is_plain(layer: FileLayer) -> bool:
+    """Whether its name is a known layer's, and no more."""
+    if layer.wrapped is not None or layer.style == POSITIONAL:
+        return False
+    return _is_sized(layer, naming_of((layer,)).found)
 
 
 def _loosely(layers: Sequence[FileLayer]) -> tuple[FileLayer, ...]:

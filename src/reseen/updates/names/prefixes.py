@@ -56,6 +56,7 @@ _PARTS: tuple[tuple[str, str], ...] = (
 
 _WRAPPED = tuple(p for p in _PARTS if not p[0].startswith("transformer"))
 """Those that tell the part also after other words; encoders, too, have a `transformer.` inside."""
+_BEGINNINGS = tuple(p[0] for p in _PARTS)
 _AGAIN = (
     "model.diffusion_model.",
     "diffusion_model.",
@@ -124,4 +125,6 @@ def place(layer: str) -> LayerPlace:
 
 
 def _begins(name: str, parts: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+    if not name.startswith(_BEGINNINGS):
+        return None  # most names that nobody knows, asked in one call
     return next((found for found in parts if name.startswith(found[0])), None)

@@ -203,11 +203,12 @@ def is_put_before(name: str, models: Models = ALL) -> bool:
 
 def _ending(words: list[str], apart: list[bool], models: Models, loosely: bool) -> str | None:
     """`apart`: whether a component ends behind a word; empty where nothing says that."""
-    tree, names = _tree(models), _aliases(models)
+    tree = _tree(models)
+    if not words or (_NUMBER if words[-1].isdigit() else words[-1]) not in tree.words:
+        return None  # as of most names that are none
+    names = _aliases(models)
     telling = frozenset[str]() if loosely else _telling(models)
     in_tree = [_NUMBER if word.isdigit() else word for word in words]
-    if not words or in_tree[-1] not in tree.words:
-        return None
     best: tuple[int, str, int] | None = None
     """Words of the longest name, that name, and where it begins."""
     # How far a name was read, backwards: the word that is next before this one, where that is in
