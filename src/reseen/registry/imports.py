@@ -244,7 +244,10 @@ def reading(path: Path, options: ImportOptions) -> Iterator[tuple[ReadList, Iter
         drafted = _drafts(tables, defaults, listed, tally, keep_cells=options.keep_rejects)
 
         def all_standing() -> StandingModels | None:
-            said = any(column.field in _SAY_WHAT_BECAME for _, column in listed.columns)
+            # Sheets of models that stand come last.
+            said = len(tables) > 1 or any(
+                column.field in _SAY_WHAT_BECAME for _, column in listed.columns
+            )
             return _standing(path, given, defaults) if said or tally.standing else None
 
         left = without_standing(

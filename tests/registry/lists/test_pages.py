@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -131,6 +132,13 @@ def test_bookmarks_keep_their_names_links_and_digests(tmp_path: Path) -> None:
 def test_a_page_that_never_ends_a_tag_is_refused_or_read_soon(tmp_path: Path, tag: str) -> None:
     with pytest.raises(ListError):
         read(tmp_path, "<!doctype html>" + tag * ((512 << 10) // len(tag)))
+
+
+def test_a_title_in_many_pieces_that_never_ends_is_looked_at_once(tmp_path: Path) -> None:
+    began = time.process_time()
+    with pytest.raises(ListError):
+        read(tmp_path, "<html><body><h1>" + "<b>x" * 100_000)
+    assert time.process_time() - began < 15  # a second; each piece was added up with all before it
 
 
 def test_a_page_that_holds_no_list_is_refused_in_words(tmp_path: Path) -> None:

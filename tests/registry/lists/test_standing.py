@@ -250,3 +250,35 @@ def test_what_does_not_say_that_a_model_stands_loses_none(
     rows = [f'{person(n)},{link(n)},{digest(n)},"{said}"' for n, said in enumerate(values)]
     listed = read(tmp_path, "\n".join([f"name,link,sha256,{heading}", *rows]))
     assert digests(listed) == [digest(n) for n in range(len(values))]
+
+
+def test_tables_one_below_the_other_in_a_sheet_of_models_that_stand_accuse_nobody(
+    tmp_path: Path,
+) -> None:
+    head = "<tr><th>name<th>url<th>sha256</tr>"
+    rows = {n: f"<tr><td>{person(n)}<td>{link(n)}<td>{hash_of(n)}</tr>" for n in (1, 2, 3)}
+    other = f"<tr><th>sha256<th>name</tr><tr><td>{INNOCENT}<td>{person(2)}</tr>"
+    page = (
+        f"<html><body><h2>Removed</h2><table>{head}{rows[1]}</table>"
+        f"<h2>Reinstated</h2><table>{head}{rows[3]}{other}</table></body></html>"
+    )
+    assert digests(read(tmp_path, page)) == [digest(1)]
+
+
+def test_of_a_long_list_too_a_later_sheet_says_which_models_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "ROWS_AT_ONCE", 2)
+    listed = read(tmp_path, _sheets(0))
+    assert digests(listed) == [digest(1), digest(3)]
+    assert any("says elsewhere" in note for note in listed.notes)
+
+
+@pytest.mark.parametrize(("key", "left"), [("model_id", [1, 2]), ("statusId", [1])])
+def test_a_models_own_number_is_no_label_of_the_same_number(
+    tmp_path: Path, key: str, left: list[int]
+) -> None:
+    statuses = [{"id": 1, "name": "removed"}, {"id": 2, "name": "restored"}]
+    models = [{"name": person(n), "sha256": digest(n), key: n} for n in (1, 2)]
+    listed = read(tmp_path, json.dumps({"statuses": statuses, "models": models}))
+    assert digests(listed) == [digest(n) for n in left]

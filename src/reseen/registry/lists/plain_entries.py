@@ -135,15 +135,17 @@ def _names(values: list[Any]) -> list[str] | None:
 
 def with_what_ids_say(root: dict[str, Any]) -> dict[str, Any]:
     """An export in which entries name by an id the column or label that they stand under (Trello's
-    `idList`): those under one of models that were not removed say so."""
-    standing: dict[str, str] = {}
-    for value in root.values():
+    `idList` of its `lists`): those under one of models that were not removed say so."""
+    standing: dict[str, list[tuple[str, str]]] = {}
+    for key, value in root.items():
         for each in value if isinstance(value, list) else ():
             if not isinstance(each, dict):
                 continue
             id, name = each.get("id"), each.get("name") or each.get("title")
             if isinstance(id, str | int) and isinstance(name, str) and title_stands(name):
-                standing[str(id)] = name
+                told = standing.setdefault(str(id), [])
+                if len(told) < _ARRAYS:
+                    told.append((plain_heading(key), name))
     if not standing:
         return root
     return {
@@ -152,7 +154,7 @@ def with_what_ids_say(root: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _told(entry: Any, standing: Mapping[str, str]) -> Any:
+def _told(entry: Any, standing: Mapping[str, list[tuple[str, str]]]) -> Any:
     if not isinstance(entry, dict):
         return entry
     for key, value in entry.items():
@@ -160,6 +162,21 @@ def _told(entry: Any, standing: Mapping[str, str]) -> Any:
         if named == "id" or not (named.startswith("id") or named.endswith(("id", "ids"))):
             continue
         for each in value if isinstance(value, list) else (value,):
-            if isinstance(each, str | int) and (said := standing.get(str(each))) is not None:
-                return {**entry, ListField.STATUS.value: said}
+            if not isinstance(each, str | int):
+                continue
+            for array, said in standing.get(str(each), ()):
+                if len(str(each)) > _SHORT or _is_id_of(named, array):
+                    return {**entry, ListField.STATUS.value: said}
     return entry
+
+
+_ARRAYS = 16
+_SHORT = 6
+"""Digits of an id that other things may have too: a model's own number may be that of a label."""
+
+
+def _is_id_of(key: str, array: str) -> bool:
+    """Whether a key names one of an array by its id: `idlist` of `lists`, `categoryid` of
+    `categories`."""
+    of = key[2:] if key.startswith("id") else key.removesuffix("s").removesuffix("id")
+    return len(of) > 2 and of[:-1] in array

@@ -146,7 +146,7 @@ class _PageParser(HTMLParser):
         self._pieces: list[str] | None = None
         """The text of the cell that is read."""
         self._links: list[str] = []
-        self._held = self._made = self._rows = 0
+        self._held = self._made = self._rows = self._titled = 0
         self._silent = ""
         self._title: list[str] | None = None
         self._last_title = ""
@@ -183,7 +183,7 @@ class _PageParser(HTMLParser):
                 self._href = href
                 self._line("[")
         if tag in _HEADINGS:
-            self._title = []
+            self._title, self._titled = [], 0
             self._line("\n# ")
         elif tag in _BREAKS:
             self._line("\n- " if tag == "li" else "\n")
@@ -211,8 +211,9 @@ class _PageParser(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._silent:
             return
-        if self._title is not None and sum(map(len, self._title)) < MAX_CELL:
+        if self._title is not None and self._titled < MAX_CELL:
             self._title.append(data[:MAX_CELL])
+            self._titled += len(data)
         self._put(data)
         self._line(data)
 

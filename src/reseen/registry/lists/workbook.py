@@ -71,8 +71,7 @@ def _tables(
         not_removed = title_stands(sheet.title)
         table = table_of(sheet.rows(), given, place)
         if table is not None and not_removed:
-            rows_of = _standing(table.rows, heeded=not_removed is TitleSays.YES)
-            standing.append(replace(table, rows=rows_of, notes=()))
+            standing.append(_of_standing(table, heeded=not_removed is TitleSays.YES))
         elif table is not None:
             tables.append(table)
             continue
@@ -94,6 +93,16 @@ def _tables(
         raise no_header(first)
     tables[0] = replace(tables[0], notes=(*tables[0].notes, *passed_over))
     return tables + standing
+
+
+def _of_standing(table: ListTable, *, heeded: bool) -> ListTable:
+    """A table of such a sheet, and those below it."""
+
+    def below() -> ListTable | None:
+        under = table.below()
+        return None if under is None else _of_standing(under, heeded=heeded)
+
+    return replace(table, rows=_standing(table.rows, heeded=heeded), notes=(), below=below)
 
 
 def _standing(rows: Iterable[Row], *, heeded: bool) -> Iterator[Row]:
