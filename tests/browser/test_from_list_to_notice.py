@@ -44,7 +44,7 @@ def test_a_removal_is_imported_found_confirmed_written_about_and_gone(
     page = person.goto("/lists/import")
     page.get_by_label("File").set_input_files(listed)
     page.get_by_label("Name of the list").fill("more of it")
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Look at the list").click()
     expect(page.get_by_role("status").first).to_contain_text("1 added")
     person.looks()
     page.get_by_role("button", name="Import").click()
