@@ -14,6 +14,8 @@ import xlsxwriter
 from tests.registry.lists.as_read import digest, link, person, read, told
 
 from reseen.errors import ListError
+from reseen.registry.lists import web_page
+from reseen.registry.lists.opendocument import _TableReader
 from reseen.registry.lists.web_page import MAX_PAGE
 
 NUMBERS = (1, 2, 3)
@@ -246,3 +248,28 @@ def test_the_page_of_a_ticket_is_not_the_models_where_another_is(tmp_path: Path)
         for n in NUMBERS
     ]  # fmt: skip
     assert told(read(tmp_path, json.dumps({"results": pages}))) == ALL
+
+
+def test_what_stands_behind_a_table_is_not_read_for_it() -> None:
+    reader = _TableReader(wanted=1)
+    for _ in range(3):
+        reader.start("table", {})
+        reader.end("table")
+    assert reader.ended
+
+
+def test_of_a_cell_with_several_links_none_is_kept_nor_are_thousands() -> None:
+    reader = _TableReader(wanted=0)
+    reader.start("table", {})
+    for name in ("table-row", "table-cell"):
+        reader.start(name, {})
+    for number in range(1_000):
+        reader.start("a", {"href": f"https://example.org/{number}"})
+        reader.end("a")
+    assert len(reader._links) == 2
+
+
+def test_long_runs_that_are_no_picture_are_looked_at_once() -> None:
+    page = (b"A" * 3_999 + b"<") * 250
+    assert b"".join(web_page._without_pictures(io.BytesIO(page))) == page
+    assert web_page._PICTURE.pattern.startswith(b"(?<!")

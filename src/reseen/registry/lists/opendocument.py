@@ -100,7 +100,8 @@ class _TableReader:
     """By column: the last row of a cell that goes over several, and its value."""
     _said: Attributes = field(default_factory=dict)
     _pieces: list[str] = field(default_factory=list)
-    _links: list[str] = field(default_factory=list)
+    _links: set[str] = field(default_factory=set)
+    """Of the cell: the first two that differ, for of more than one none is its own."""
     _held: int = 0
     _total: int = 0
     _silent: int = 0
@@ -121,9 +122,11 @@ class _TableReader:
             self._rows = max(1, number_of(attribute_of(attributes, "number-rows-repeated")))
             self._cells = []
         elif name in _CELLS:
-            self._said, self._pieces, self._links, self._held = attributes, [], [], 0
+            self._said, self._pieces, self._links, self._held = attributes, [], set(), 0
         elif name == "a":
-            self._links.append(attribute_of(attributes, "href"))
+            link = attribute_of(attributes, "href")
+            if "://" in link and len(self._links) < 2:
+                self._links.add(link)
         elif name == "s":
             self._put(" " * min(MAX_CELL, max(1, number_of(attribute_of(attributes, "c")))))
         elif name in ("tab", "line-break") or (name in ("p", "h") and self._pieces):
@@ -141,7 +144,7 @@ class _TableReader:
 
     def end(self, name: str) -> None:
         if name == "table":
-            self.ended = self._within.pop() == self.wanted
+            self.ended = self._within.pop() == self.wanted or self.ended
         elif self.wanted not in self._within:
             return
         elif self._silent:
@@ -188,8 +191,7 @@ class _TableReader:
             return attribute_of(self._said, "boolean-value") == "true"
         if kind == "date":
             return _day(attribute_of(self._said, "date-value")) or text or None
-        links = {link for link in self._links if "://" in link}
-        if len(links) == 1 and len(link := links.pop()) <= MAX_CELL:
+        if len(self._links) == 1 and len(link := self._links.pop()) <= MAX_CELL:
             return LinkedText(text, link)
         return text or None
 

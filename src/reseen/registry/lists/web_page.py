@@ -103,7 +103,8 @@ def read_page(file: BinaryIO) -> WebPage:
     return parser.page()
 
 
-_PICTURE = re.compile(rb"[A-Za-z0-9+/=%]{4000,}")
+_PICTURE = re.compile(rb"(?<![A-Za-z0-9+/=%])[A-Za-z0-9+/=%]{4000,}+")
+"""Tried where a run begins alone: else each of its bytes is a beginning."""
 _RUN = re.compile(rb"[A-Za-z0-9+/=%]*")
 
 
