@@ -41,7 +41,7 @@ from reseen.store.schema import (
     sightings,
     sketches,
 )
-from reseen.updates.whole_weights import may_be_one_model as may_be_one_model
+from reseen.updates.whole_weights import may_be_one_model
 
 ASKED = "parts asked"
 """The names, or how they begin, under which the store keeps what was asked."""
@@ -90,13 +90,13 @@ def to_ask(connection: Connection, after: int) -> list[PartsToAsk]:
         files.setdefault(architecture, []).append((pk, version))
     found = []
     for architecture, theirs in sorted(files.items()):
-        decoys = len(_alike(architecture, every))
+        decoys = len(claims_alike(architecture, every))
         decoys += sum(
             len(some) for name, some in files.items() if may_be_one_model(architecture, name)
         )
         if decoys < CALIBRATED_FROM:
             continue
-        touching = _alike(architecture, changed)
+        touching = claims_alike(architecture, changed)
         known = asked(connection, architecture)
         known = {one for one in known if anew is not None and one[0] not in anew}
         fresh = [one for one in sorted(theirs) if one not in known]
@@ -150,8 +150,8 @@ def searched_claims(
     return found
 
 
-def _alike(architecture: str, claims: Mapping[str, Mapping[int, str]]) -> dict[int, str]:
-    """Those claims that may be of this architecture."""
+def claims_alike(architecture: str, claims: Mapping[str, Mapping[int, str]]) -> dict[int, str]:
+    """Those claims (as `searched_claims` has them) that may be of this architecture."""
     return {
         pk: r
         for name in claims

@@ -127,8 +127,12 @@ def switch(store: Store, hub: HubSettings, asks: Asks, *, actor: str | None = No
 
 def asks_of(connection: Connection, hub: str) -> Asks:
     """What a hub (as the store calls it) is asked for: what was said last."""
-    last = switch_line(connection, hub)
-    return usual_asks(hub) if last is None else Asks(last.action.removeprefix("asking-"))
+    return asks_by(switch_line(connection, hub), hub)
+
+
+def asks_by(switched: audit.AuditLine | None, hub: str) -> Asks:
+    """The same, where it is known how it was switched last."""
+    return usual_asks(hub) if switched is None else Asks(switched.action.removeprefix("asking-"))
 
 
 def asked_lines(connection: Connection, hub: str, *, most: int) -> list[audit.AuditLine]:

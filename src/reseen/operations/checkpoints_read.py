@@ -150,7 +150,7 @@ def _speaking(
     pks: Collection[int],
 ) -> Iterator[int]:
     """Those of these for which one of the removals that changed speaks."""
-    from reseen.match.past_parts import may_be_one_model, searched_claims
+    from reseen.match.past_parts import claims_alike, searched_claims
     from reseen.match.registry_parts import search_for
 
     claims = searched_claims(connection, changed)
@@ -162,8 +162,7 @@ def _speaking(
         for architecture in reader.judged_as(label):
             by_base.setdefault(architecture, set()).add(label)
     for architecture, labels in sorted(by_base.items()):
-        alike = [some for name, some in claims.items() if may_be_one_model(architecture, name)]
-        mine = {pk for some in alike for pk in some}
+        mine = set(claims_alike(architecture, claims))
         if not mine:
             continue
         search = search_for(connection, store.read, architecture, mine)

@@ -46,9 +46,7 @@ class Saying:
         """What it says, but for what a row may say any number of: trigger words and files."""
         yield from self.digests.items()
         yield from ((f"fact {at}", f) for at, f in enumerate(self.facts) if f is not None)
-        names = self.names()
-        single = (names.name, names.url, names.model_id, names.version_id, names.reason)
-        for at, said in enumerate(single):
+        for at, said in enumerate(_single(self.names())):
             if said is not None:
                 yield f"name {at}", normal_name(said)
 
@@ -101,18 +99,16 @@ def _holds(known: Mapping[DigestKind, bytes], kind: DigestKind, value: bytes) ->
 def _names_all(known: Names, said: Names) -> bool:
     if known == said:
         return True
-    single = (
-        (said.name, known.name),
-        (said.url, known.url),
-        (said.model_id, known.model_id),
-        (said.version_id, known.version_id),
-        (said.reason, known.reason),
-    )
     return (
-        all(_same(one, other) for one, other in single)
+        all(map(_same, _single(said), _single(known)))
         and _among(said.trigger_words, known.trigger_words)
         and _among(said.file_names, known.file_names)
     )
+
+
+def _single(names: Names) -> tuple[str | None, ...]:
+    """Of what a row or a claim says at most one."""
+    return names.name, names.url, names.model_id, names.version_id, names.reason
 
 
 def _same(said: str | None, known: str | None) -> bool:

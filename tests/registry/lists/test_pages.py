@@ -16,6 +16,7 @@ from tests.registry.lists.as_read import digest, link, person, read, told
 from reseen.errors import ListError
 from reseen.registry.lists import web_page
 from reseen.registry.lists.opendocument import _TableReader
+from reseen.registry.lists.plain_entries import made_plain
 from reseen.registry.lists.web_page import MAX_PAGE
 
 NUMBERS = (1, 2, 3)
@@ -273,3 +274,17 @@ def test_long_runs_that_are_no_picture_are_looked_at_once() -> None:
     page = (b"A" * 3_999 + b"<") * 250
     assert b"".join(web_page._without_pictures(io.BytesIO(page))) == page
     assert web_page._PICTURE.pattern.startswith(b"(?<!")
+
+
+def test_of_a_cell_of_a_page_with_several_links_none_is_kept_nor_are_thousands() -> None:
+    parser = web_page._PageParser()
+    links = "".join(f'<a href="https://example.org/{number}">x</a>' for number in range(1_000))
+    parser.feed(f"<table><tr><td>{links}")
+    assert len(parser._links) == 2
+
+
+def test_a_property_within_itself_is_followed_no_deeper_than_rows_may_be() -> None:
+    value: object = {"x": [1]}
+    for _ in range(3_000):
+        value = {"type": "select", "select": [value, {"x": [1]}]}
+    assert made_plain(value)

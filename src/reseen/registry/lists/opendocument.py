@@ -13,16 +13,13 @@ from datetime import date, datetime
 from typing import BinaryIO
 
 from reseen.errors import ListError
-from reseen.registry.lists.looks import Row
 from reseen.registry.lists.sheet import MAX_TEXT, Attributes, attribute_of, number_of, too_large
 from reseen.registry.lists.table import (
     MAX_CELL,
     MAX_COLUMNS,
-    MAX_ROWS,
     Cell,
     LinkedText,
     too_long,
-    too_many_rows,
     too_wide,
 )
 from reseen.registry.lists.zip_parts import ZipParts
@@ -68,19 +65,9 @@ class OpenDocument(ZipParts):
         """The tables in the order in which a person sees them."""
         return self._sheets
 
-    def rows(self, sheet: OpenSheet) -> Iterator[Row]:
+    def rows(self, sheet: OpenSheet) -> Iterator[tuple[int, list[Cell]]]:
         """The rows that hold anything, with their numbers."""
-        reader = _TableReader(sheet.number)
-        rows = 0
-        for _ in self._parsed("content.xml", reader.start, reader.end, reader.text):
-            for row in reader.done:
-                rows += 1
-                if rows > MAX_ROWS:
-                    raise too_many_rows()
-                yield row
-            reader.done.clear()
-            if reader.ended:
-                return
+        return self._rows("content.xml", _TableReader(sheet.number))
 
 
 @dataclass(slots=True)
@@ -88,7 +75,7 @@ class _TableReader:
     """Makes rows of the tags of one table; of a table within a cell, its text alone."""
 
     wanted: int
-    done: list[Row] = field(default_factory=list)
+    done: list[tuple[int, list[Cell]]] = field(default_factory=list)
     ended: bool = False
     _met: int = -1
     _within: list[int] = field(default_factory=list)

@@ -26,7 +26,7 @@ from reseen.registry.lists.sheet import (
     place_of,
     too_large,
 )
-from reseen.registry.lists.table import MAX_CELL, MAX_ROWS, Cell, too_many_rows
+from reseen.registry.lists.table import MAX_CELL, MAX_ROWS, Cell
 from reseen.registry.lists.zip_parts import ZipParts
 
 MAX_BEHIND = 500_000
@@ -74,14 +74,7 @@ class WorkbookPackage(ZipParts):
         """The rows that hold anything, with their numbers."""
         behind = self._behind(sheet)
         reader = SheetReader(self._texts, self._styles, self._from_1904, behind)
-        rows = 0
-        for _ in self._parsed(sheet.path, reader.start, reader.end, reader.text):
-            for row in reader.done:
-                rows += 1
-                if rows > MAX_ROWS:
-                    raise too_many_rows()
-                yield row
-            reader.done.clear()
+        return self._rows(sheet.path, reader)
 
     def _read_workbook(self) -> list[SheetPart]:
         ids: list[tuple[str, str]] = []

@@ -67,7 +67,9 @@ def _property(value: Any, depth: int) -> Any:
     """What Notion keeps under a property: texts in runs, a choice by its name, several choices."""
     if isinstance(value, list):
         runs = _runs(value)
-        return _joined(iter(runs)) if runs is not None else _names(value) or made_plain(value)
+        if runs is not None:
+            return _joined(iter(runs))
+        return _names(value) or made_plain(value, depth)
     if isinstance(value, dict):
         name = value.get("name") or value.get("start")
         return name if isinstance(name, str) else made_plain(value, depth)

@@ -86,6 +86,7 @@ class SheetReader:
         self, texts: SharedTexts, styles: CellStyles, from_1904: bool, behind: BehindCells
     ) -> None:
         self.done: list[tuple[int, list[Cell]]] = []
+        self.ended = False  # a sheet is a part of its own, and ends with that
         self._texts, self._dates, self._from_1904 = texts, styles.dates, from_1904
         self._strikes = any(styles.struck)
         self._struck = styles.struck

@@ -146,7 +146,8 @@ class _PageParser(HTMLParser):
         self._spans: list[tuple[int, int]] = []
         self._pieces: list[str] | None = None
         """The text of the cell that is read."""
-        self._links: list[str] = []
+        self._links: set[str] = set()
+        """Of that cell: the first two that differ, for of more than one none is its own."""
         self._held = self._made = self._rows = self._titled = 0
         self._silent = ""
         self._title: list[str] | None = None
@@ -176,11 +177,12 @@ class _PageParser(HTMLParser):
             self._end_cell()
             said = dict(attrs)
             self._spans = [(_span(said.get("rowspan")), _span(said.get("colspan")))]
-            self._pieces, self._links, self._held = [], [], 0
+            self._pieces, self._links, self._held = [], set(), 0
         elif tag == "a":
             href = (dict(attrs).get("href") or "").strip()
             if "://" in href[:12]:
-                self._links.append(href)
+                if len(self._links) < 2:
+                    self._links.add(href)
                 self._href = href
                 self._line("[")
         if tag in _HEADINGS:
@@ -292,9 +294,9 @@ class _PageParser(HTMLParser):
         number = len(table.rows) + 1
         while (on := table.going_on.get(len(cells))) is not None and on[0] >= number:
             cells.append(on[1])
-        links = {*self._links}
         cell: Cell = text or None
-        if len(links) == 1 and len(link := links.pop()) <= MAX_CELL and "://" not in text:
+        link = self._links.pop() if len(self._links) == 1 else None
+        if link is not None and len(link) <= MAX_CELL and "://" not in text:
             cell = LinkedText(text, link)
         (over, across), at = self._spans[0], len(cells)
         if at + across > MAX_COLUMNS:

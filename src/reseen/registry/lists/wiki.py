@@ -39,33 +39,38 @@ def reader_of(head: str) -> Callable[[Iterable[str]], Iterator[Row]] | None:
     return tuples if values and first[1:].lstrip()[:1] in ("'", '"', *"0123456789") else None
 
 
-def jira_rows(lines: Iterable[str]) -> Iterator[Row]:
-    """The rows of Jira's tables; other lines are rows of one cell."""
+def _lines_of(lines: Iterable[str], bars: str = "|") -> Iterator[tuple[int, str]]:
+    """The lines that hold anything, with their numbers. Raises ListError for one with more bars
+    than columns may have."""
     for number, raw in enumerate(lines, 1):
         line = raw.strip("\ufeff \t\r\n")
-        if line.count("|") > 2 * MAX_COLUMNS:
+        if sum(map(line.count, bars)) > 2 * MAX_COLUMNS:
             raise too_wide(number)
+        if line:
+            yield number, line
+
+
+def jira_rows(lines: Iterable[str]) -> Iterator[Row]:
+    """The rows of Jira's tables; other lines are rows of one cell."""
+    for number, line in _lines_of(lines):
         if line.startswith("||"):
             yield number, [_jira(cell) for cell in line.strip("|").split("||")]
         elif line.startswith("|"):
             yield number, [_jira(cell) for cell in _parted(line)]
-        elif line:
+        else:
             yield number, [line[:MAX_CELL]]
 
 
 def doku_rows(lines: Iterable[str]) -> Iterator[Row]:
     """The rows of DokuWiki's tables, whose headings stand between `^`; other lines are rows of one
     cell."""
-    for number, raw in enumerate(lines, 1):
-        line = raw.strip("\ufeff \t\r\n")
-        if line.count("|") + line.count("^") > 2 * MAX_COLUMNS:
-            raise too_wide(number)
+    for number, line in _lines_of(lines, "|^"):
         if line.startswith("^") and line.endswith("^"):
             yield number, [cell.strip()[:MAX_CELL] for cell in line.strip("^").split("^")]
         elif line.startswith(("|", "^")):
             parted = _DOKU_CELL.findall(line[1:].removesuffix("|"))
             yield number, [_MONO.sub("", cell).strip()[:MAX_CELL] for cell in parted]
-        elif line:
+        else:
             yield number, [line.strip("= ")[:MAX_CELL]]
 
 
@@ -75,14 +80,11 @@ _MONO = re.compile(r"''|%%|\*\*|//(?![\w.-]+\.\w)")
 
 def textile_rows(lines: Iterable[str]) -> Iterator[Row]:
     """The rows of Textile's tables (Redmine's); other lines are rows of one cell."""
-    for number, raw in enumerate(lines, 1):
-        line = raw.strip("\ufeff \t\r\n")
-        if line.count("|") > 2 * MAX_COLUMNS:
-            raise too_wide(number)
+    for number, line in _lines_of(lines):
         if line.startswith("|"):
             cells = line.strip("|").split("|")
             yield number, [_STYLE.sub("", cell).strip()[:MAX_CELL] for cell in cells]
-        elif line:
+        else:
             yield number, [_TITLE.sub("", line)[:MAX_CELL]]
 
 

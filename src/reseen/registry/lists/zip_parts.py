@@ -11,11 +11,12 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 from xml.parsers import expat
 
 from reseen.errors import ListError
 from reseen.registry.lists.sheet import Attributes, broken, too_large
+from reseen.registry.lists.table import MAX_ROWS, Cell, too_many_rows
 
 MAX_ENTRIES = 10_000
 MAX_DIRECTORY = 4 << 20
@@ -32,6 +33,21 @@ _ENCODINGS = frozenset({"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "
 
 Start = Callable[[str, Attributes], None]
 Ended = Callable[[str], None]
+
+
+class RowReader(Protocol):
+    """Makes rows of the tags that it is told of."""
+
+    done: list[tuple[int, list[Cell]]]
+    """Rows that are whole, with their numbers; whoever takes them takes them out."""
+    ended: bool
+    """No more rows come, whatever stands behind."""
+
+    def start(self, name: str, attributes: Attributes) -> None: ...
+
+    def end(self, name: str) -> None: ...
+
+    def text(self, piece: str) -> None: ...
 
 
 class ZipParts:
@@ -68,6 +84,19 @@ class ZipParts:
     ) -> Iterator[None]:
         """Feeds a part to the parser, and stops after each piece of it."""
         return parsed(self._inflated(path), start, end, text)
+
+    def _rows(self, path: str, reader: RowReader) -> Iterator[tuple[int, list[Cell]]]:
+        """The rows that a reader makes of a part, with their numbers."""
+        rows = 0
+        for _ in self._parsed(path, reader.start, reader.end, reader.text):
+            for row in reader.done:
+                rows += 1
+                if rows > MAX_ROWS:
+                    raise too_many_rows()
+                yield row
+            reader.done.clear()
+            if reader.ended:
+                return
 
     def _inflated(self, path: str) -> Iterator[bytes]:
         """A part's bytes, by its packed form and not by the size that it claims."""

@@ -41,15 +41,15 @@ _MOST_ASKED = 50
 
 @router.get("/asking")
 def every(request: Request, service: Served, who: Lead) -> Response:
-    can = [(hub, able) for hub in service.settings.hubs if (able := by_hash(hub))]
+    every_hub = [(hub, by_hash(hub)) for hub in service.settings.hubs]
     with service.store.read() as connection:
-        hubs = [(hub, able, *_state(connection, hub)) for hub, able in can]
+        hubs = [(hub, able, *_state(connection, hub)) for hub, able in every_hub if able]
     return page(
         request,
         "asking.html",
         who,
         hubs=hubs,
-        cannot=[hub for hub in service.settings.hubs if not by_hash(hub)],
+        cannot=[hub for hub, able in every_hub if not able],
         asks_words=ASKS,
     )
 
@@ -61,7 +61,7 @@ def one(request: Request, hub: str, service: Served, who: Lead) -> Response:
     # What a switch would be of is counted for whoever may switch.
     choices = _choices(able) if who.role >= Role.ADMINISTRATOR else ()
     with service.store.read() as connection:
-        _, switched, _ = _state(connection, asked_hub)
+        switched = asking.switch_line(connection, stored_name(asked_hub))
         asked = asking.asked_lines(connection, stored_name(asked_hub), most=_MOST_ASKED)
         last = asking_jobs.last(connection, asked_hub)
     return page(
@@ -132,4 +132,4 @@ def _state(
     stored = stored_name(hub)
     lines = asking.asked_lines(connection, stored, most=1)
     switched = asking.switch_line(connection, stored)
-    return asking.asks_of(connection, stored), switched, lines[0] if lines else None
+    return asking.asks_by(switched, stored), switched, lines[0] if lines else None
